@@ -1,0 +1,55 @@
+"""One body for each operation that takes one: shown in the docs and in openapi.json. A test decodes every one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+BODIES: Mapping[str, Mapping[str, Any]] = {
+    "post_spans": {
+        "spans": [
+            {
+                "trace_id": "trace-1",
+                "span_id": "span-1",
+                "span_type": "llm_call",
+                "name": "openai.chat.completions",
+                "status": "ok",
+                "start_time": 1767225600.0,
+                "end_time": 1767225601.5,
+                "attributes": {
+                    "llm.model": "gpt-4o",
+                    "llm.prompt": '[{"role": "user", "content": "Hello"}]',
+                    "llm.completion": "Hello! What can I do for you?",
+                    "llm.tokens.input": 8,
+                    "llm.tokens.output": 9,
+                    "llm.tokens.total": 17,
+                    "llm.cost_usd": 0.00011,
+                },
+            }
+        ]
+    },
+    "put_annotations": {
+        "annotations": [{"id": "note-1", "text": "Wrong tool chosen here", "created_at": 1767225700.0}]
+    },
+    "create_prompt_version": {
+        "prompt_text": '[{"role": "user", "content": "Hello, in French"}]',
+        "label": "French",
+    },
+    "delete_traces": {"trace_ids": ["trace-1"]},
+    "put_tags": {"tags": {"baseline": "true", "branch": "main"}},
+    "import_trace": {
+        "version": "1",
+        "format": "beacon",
+        "trace": {"trace_id": "trace-2", "tags": {}},
+        "spans": [
+            {
+                "trace_id": "trace-2",
+                "span_id": "span-1",
+                "span_type": "custom",
+                "name": "imported",
+                "start_time": 1767225600.0,
+                "end_time": 1767225600.1,
+            }
+        ],
+    },
+}

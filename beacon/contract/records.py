@@ -1,0 +1,292 @@
+"""What Beacon answers with: the records of the contract and the bodies built from them.
+
+`attributes`, `annotations` and `tags` are `msgspec.Raw`: the JSON text that is stored is spliced into the answer,
+never decoded and encoded again (a trace of 500 spans is 1.6 MB).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+SpanType = Literal[
+    "llm_call",
+    "tool_use",
+    "agent_step",
+    "browser_action",
+    "file_operation",
+    "shell_command",
+    "chain",
+    "custom",
+]
+Status = Literal["ok", "error", "unset"]
+
+JsonObject = Annotated[Raw, Meta(description="A JSON object, as it was sent", extra_json_schema={"type": "object"})]
+JsonArray = Annotated[Raw, Meta(description="A JSON array", extra_json_schema={"type": "array"})]
+
+
+class Span(Struct, gc=False):
+    """One span as stored. Times are epoch seconds, `duration_ms` is derived and null while the span is open."""
+
+    span_id: str
+    trace_id: str
+    parent_span_id: str | None
+    span_type: SpanType
+    name: str
+    status: Status
+    error_message: str | None
+    start_time: float
+    end_time: float | None
+    duration_ms: float | None
+    attributes: JsonObject
+    annotations: JsonArray
+    sdk_language: str | None
+
+
+class TraceSummary(Struct):
+    """A trace row: a pure function of its stored spans, and its tags."""
+
+    trace_id: str
+    name: str
+    start_time: float
+    end_time: float | None
+    duration_ms: float | None
+    span_count: int
+    status: Status
+    total_cost_usd: float
+    total_tokens: int
+    tags: JsonObject
+    sdk_language: str | None
+    session_id: str | None
+    error_count: int
+    running_count: int
+    unpriced_count: int
+    created_at: float
+
+
+class TraceDetail(TraceSummary):
+    """A trace with its spans by start_time; `seq` is the change number this snapshot was read at."""
+
+    seq: int
+    spans: list[Span]
+
+
+class TracePage(Struct, omit_defaults=True):
+    """A page of traces. `total` is left out with count=false; `next_cursor` is there while more may follow."""
+
+    traces: list[TraceSummary]
+    limit: int
+    offset: int
+    seq: int
+    total: int | None = None
+    next_cursor: str | None = None
+
+
+class Point(Struct):
+    x: float
+    y: float
+
+
+class GraphNodeData(Struct):
+    span_id: str
+    span_type: SpanType
+    name: str
+    status: Status
+    duration_ms: float | None
+    cost_usd: float | None
+    sequence: int
+    framework: str | None
+
+
+class GraphNode(Struct):
+    id: str
+    type: str
+    data: GraphNodeData
+    position: Point
+
+
+class GraphEdge(Struct):
+    id: str
+    source: str
+    target: str
+
+
+class Graph(Struct):
+    nodes: list[GraphNode]
+    edges: list[GraphEdge]
+
+
+class Annotation(Struct):
+    """A note on a span: `created_at` in epoch seconds."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=128)]
+    text: Annotated[str, Meta(max_length=100_000)]
+    created_at: Annotated[float, Meta(ge=0)]
+
+
+class SpanError(Struct):
+    """Why one span of a batch was refused: `index` is its place in the request's list."""
+
+    index: int
+    loc: str
+    msg: str
+
+
+class SpansAccepted(Struct, omit_defaults=True):
+    accepted: int
+    rejected: int
+    errors: list[SpanError] = []
+
+
+class DeletedCount(Struct):
+    deleted_count: int
+
+
+class SpanAnnotations(Struct):
+    span_id: str
+    annotations: list[Annotation]
+
+
+class TraceTags(Struct):
+    trace_id: str
+    tags: dict[str, str]
+
+
+class PromptVersion(Struct):
+    version_id: str
+    span_id: str
+    prompt_text: str
+    label: str | None
+    created_at: float
+
+
+class PromptVersions(Struct):
+    versions: list[PromptVersion]
+
+
+class ReplayRuns(Struct):
+    """Every replay run of a span, newest first."""
+
+    replays: list[JsonObject]
+
+
+class Imported(Struct):
+    trace_id: str
+    span_count: int
+
+
+class TraceExport(Struct):
+    """One exported trace: the `json` format of the export routes, and what the import route takes."""
+
+    version: str
+    format: str
+    exported_at: float
+    trace: TraceSummary
+    spans: list[Span]
+
+
+class TraceExports(Struct):
+    version: str
+    format: str
+    exported_at: float
+    traces: list[TraceExport]
+
+
+class SearchHit(Struct):
+    """`offsets` are the [start, end) characters of the match inside `match_context`."""
+
+    trace_id: str
+    span_id: str
+    name: str
+    match_context: str
+    trace_name: str
+    field: str
+    offsets: tuple[int, int]
+
+
+class SearchPage(Struct):
+    results: list[SearchHit]
+    total: int
+    total_relation: Literal["eq", "gte"]
+
+
+class Stats(Struct):
+    """`oldest_trace_timestamp` is the smallest created_at, in epoch seconds, null in an empty database."""
+
+    database_size_bytes: int
+    total_traces: int
+    total_spans: int
+    oldest_trace_timestamp: float | None
+    seq: int
+
+
+class TrendBucket(Struct):
+    """`date` is the bucket's first moment in UTC: `2026-01-31`, or `2026-01-31T14:00:00Z` for hours."""
+
+    date: str
+    total_cost: float
+    total_tokens: int
+    trace_count: int
+    error_count: int
+    success_rate: float
+
+
+class Trends(Struct):
+    buckets: list[TrendBucket]
+
+
+class CostlyPrompt(Struct):
+    span_id: str
+    trace_id: str
+    name: str
+    model: str | None
+    cost: float
+    tokens: int
+
+
+class TopCosts(Struct):
+    prompts: list[CostlyPrompt]
+
+
+class SlowTool(Struct):
+    span_id: str
+    trace_id: str
+    name: str
+    duration_ms: float
+
+
+class TopDuration(Struct):
+    tools: list[SlowTool]
+
+
+class Parts(Struct):
+    """State of each process behind the port: `up`, `down`, or for workers how many there are."""
+
+    ingest: str
+    query: str
+    replay_worker: str
+
+
+class Health(Struct):
+    status: Literal["ok", "degraded"]
+    version: str
+    db_path: str
+    parts: Parts
+
+
+class ErrorPlace(Struct):
+    loc: str
+    msg: str
+
+
+class ErrorBody(Struct, omit_defaults=True):
+    """Every answer of 400 and above. `errors` stands in a 422; `error_id` in a 500, and in the log beside it."""
+
+    detail: str
+    errors: list[ErrorPlace] = []
+    error_id: str | None = None
+
+
+encode = msgspec.json.Encoder().encode

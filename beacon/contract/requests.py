@@ -1,0 +1,175 @@
+"""What Beacon is sent: bodies and query strings, with the limits on each value. Unknown fields are ignored."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from beacon.contract.limits import ID_PATTERN, PAGE_DEFAULT, PAGE_MAX, TIME_MAX_S
+from beacon.contract.records import Annotation, SpanType, Status
+
+Id = Annotated[str, Meta(pattern=ID_PATTERN, max_length=128)]
+Seconds = Annotated[float, Meta(ge=0, le=TIME_MAX_S, description="Unix epoch seconds")]
+Limit = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
+Offset = Annotated[int, Meta(ge=0, le=2**62)]
+AttributesText = Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
+
+
+class SpanInput(Struct, kw_only=True, gc=False):
+    """A span, or an update of one. What is absent (UNSET) is left as it is stored; a span seen for the first
+    time needs `span_type`, `name` and `start_time` too."""
+
+    span_id: Id
+    trace_id: Id
+    parent_span_id: Id | UnsetType | None = UNSET
+    span_type: SpanType | UnsetType = UNSET
+    name: Annotated[str, Meta(max_length=10_000)] | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
+    error_message: str | UnsetType | None = UNSET
+    start_time: Seconds | UnsetType = UNSET
+    end_time: Seconds | UnsetType | None = UNSET
+    attributes: AttributesText | UnsetType = UNSET
+    sdk_language: Annotated[str, Meta(max_length=100)] | UnsetType | None = UNSET
+
+
+class PostSpans(Struct):
+    """The body of POST /v1/spans."""
+
+    spans: list[SpanInput]
+
+
+class DeleteTraces(Struct):
+    """Which traces to delete: by id, by age (created before `older_than`, epoch seconds), or both."""
+
+    trace_ids: list[Id] | None = None
+    older_than: Annotated[float, Meta(ge=0)] | None = None
+
+
+class PutTags(Struct):
+    tags: dict[Annotated[str, Meta(min_length=1, max_length=200)], Annotated[str, Meta(max_length=2_000)]]
+
+
+class PutAnnotations(Struct):
+    annotations: Annotated[list[Annotation], Meta(max_length=1_000)]
+
+
+class CreatePromptVersion(Struct):
+    prompt_text: Annotated[str, Meta(min_length=1)]
+    label: Annotated[str, Meta(max_length=200)] | None = None
+
+
+class ImportedSpan(SpanInput, kw_only=True, gc=False):
+    """A span of an export: as SpanInput, with its notes."""
+
+    annotations: list[Annotation] = []
+
+
+class ImportedTrace(Struct):
+    trace_id: Id
+    tags: dict[str, str] = {}
+
+
+class ImportTrace(Struct):
+    """An export of one trace, `format` "beacon" and `version` "1"."""
+
+    version: str
+    format: str
+    trace: ImportedTrace
+    spans: list[ImportedSpan]
+
+
+# ---------------------------------------------------------------- query strings
+
+
+class WhichTrace(Struct):
+    """`trace_id` decides between spans of one id in several traces; without it the newest answers."""
+
+    trace_id: Id | None = None
+
+
+SortKey = Literal[
+    "created_at",
+    "-created_at",
+    "start_time",
+    "-start_time",
+    "duration_ms",
+    "-duration_ms",
+    "total_cost_usd",
+    "-total_cost_usd",
+    "total_tokens",
+    "-total_tokens",
+    "span_count",
+    "-span_count",
+]
+
+
+class ListTraces(Struct, kw_only=True):
+    """The filters of GET /v1/traces. `tag` is `key:value`, may be repeated, and all must hold. A `cursor` comes
+    from `next_cursor` of the page before, and goes with the created order only."""
+
+    limit: Limit = PAGE_DEFAULT
+    offset: Offset = 0
+    status: Status | None = None
+    q: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
+    tag: list[Annotated[str, Meta(pattern="^[^:]+:")]] = []
+    session_id: str | None = None
+    since: Annotated[float, Meta(ge=0)] | None = None
+    until: Annotated[float, Meta(ge=0)] | None = None
+    min_duration_ms: Annotated[float, Meta(ge=0)] | None = None
+    min_cost_usd: Annotated[float, Meta(ge=0)] | None = None
+    span_type: SpanType | None = None
+    model: str | None = None
+    sort: SortKey = "-created_at"
+    cursor: Annotated[str, Meta(pattern="^[0-9]{1,19}$(?!\\n)")] | None = None
+    count: bool = True
+
+
+class GetTrace(Struct):
+    """`fields=light` leaves the attributes out."""
+
+    fields: Literal["full", "light"] = "full"
+
+
+class Search(Struct, kw_only=True):
+    q: Annotated[str, Meta(min_length=1, max_length=500)]
+    limit: Limit = PAGE_DEFAULT
+    offset: Offset = 0
+
+
+class TrendsRange(Struct):
+    days: Annotated[int, Meta(ge=1, le=365)] = 30
+    bucket: Literal["day", "hour"] = "day"
+
+
+class Top(Struct):
+    limit: Limit = 10
+
+
+class Baseline(Struct):
+    """`exclude` is a trace id that is not to be its own baseline."""
+
+    exclude: Id | None = None
+
+
+class ExportTrace(Struct):
+    format: str = "json"
+
+
+class ExportTraces(Struct):
+    """`trace_ids` is a list with commas; `format` may only be `json` (400 otherwise)."""
+
+    trace_ids: Annotated[str, Meta(min_length=1, max_length=30_000)]
+    format: str = "json"
+
+
+class Changes(Struct):
+    """`after` is the newest change number the asker has applied."""
+
+    after: Annotated[int, Meta(ge=0, le=2**62)]
+
+
+def required_fields(span: SpanInput) -> list[str]:
+    """The names a span that is not stored yet still lacks."""
+    return [name for name in ("span_type", "name", "start_time") if getattr(span, name) is msgspec.UNSET]
