@@ -1,0 +1,1 @@
+"""SQLite: connections with their PRAGMAs, the numbered schema, and rows as the contract's records."""
