@@ -1,0 +1,117 @@
+"""Settings: every `BEACON_*` name, its default, and the paths that follow from them.
+
+`load_settings()` reads the environment and `.env` through pydantic-settings (beacon.environment). That import
+costs 138 ms and 8 MB, so `beacon up` does it once and hands the result to its children as JSON in
+``BEACON_RESOLVED``; a process started without it (``supervisord -c supervisord.conf``) reads the environment itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from beacon.errors import Refused
+
+RESOLVED_NAME = "BEACON_RESOLVED"
+
+UNIX_PATH_MAX = 103
+"""Bytes a unix socket path may have: sun_path is 108 on Linux and 104 on macOS, its final NUL included."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the stack runs with. Paths are absolute; ports are TCP ports; lists are as the user gave them."""
+
+    home: Path
+    db_path: Path
+    run_dir: Path
+    host: str = "127.0.0.1"
+    backend_port: int = 7474
+    otlp_port: int | None = 4318
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    durability: Literal["normal", "full"] = "normal"
+    replay_workers: int = 1
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ("http://localhost:5173", "http://127.0.0.1:5173")
+    token: str | None = None
+
+    @property
+    def log_dir(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def lock_path(self) -> Path:
+        """Taken by ingest for as long as it lives; beside the database's real path, so that two homes that
+        point at one file exclude each other."""
+        real = self.db_path.resolve()
+        return real.with_name(real.name + ".lock")
+
+    def socket_path(self, process: str) -> Path:
+        """Where `process` (ingest, query) answers HTTP inside the stack."""
+        return self.run_dir / f"{process}.sock"
+
+    def bus_path(self, name: str) -> Path:
+        """Where the ZeroMQ socket `name` (events, jobs) is bound."""
+        return self.run_dir / f"{name}.zmq"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        return self.run_dir / "supervisor.sock"
+
+    @property
+    def base_url(self) -> str:
+        host = self.host if self.host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.backend_port}"
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process. Raises `Refused` with what is wrong, in one message, when a value is not usable."""
+    env = os.environ if environ is None else environ
+    resolved = env.get(RESOLVED_NAME)
+    if resolved:
+        return msgspec.json.decode(resolved, type=Settings, dec_hook=lambda kind, text: kind(text))
+    from beacon.environment import (
+        read_environment,
+    )  # 138 ms of pydantic: only where nobody has done it before
+
+    return read_environment(env)
+
+
+def resolved_environment(settings: Settings) -> dict[str, str]:
+    """What a parent adds to its children's environment so that they need not read the settings again."""
+    return {RESOLVED_NAME: msgspec.json.encode(settings, enc_hook=str).decode()}  # the hook is for paths
+
+
+def prepare_directories(settings: Settings) -> None:
+    """Make home, run and log folders, mode 0700 whatever the umask, and check that socket paths fit.
+
+    uvicorn makes its sockets 0666 (measured), so the folder is what keeps other users of the machine out.
+    Raises `Refused` when a folder cannot be made or a socket path is too long.
+    """
+    # supervisord binds its socket as NAME.PID first, and renames it
+    supervisor = settings.supervisor_socket.with_name(f"{settings.supervisor_socket.name}.4194304")
+    longest = max(
+        (settings.socket_path("ingest"), settings.bus_path("events"), supervisor),
+        key=lambda p: len(os.fsencode(p)),
+    )
+    if len(os.fsencode(longest)) > UNIX_PATH_MAX:
+        raise Refused(
+            f"The path of the socket {longest} has {len(os.fsencode(longest))} bytes; a unix socket may have "
+            f"{UNIX_PATH_MAX}. Set BEACON_RUN_DIR to a shorter folder."
+        )
+    for folder in (settings.home, settings.run_dir, settings.log_dir):
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.stat().st_mode & 0o077:
+                folder.chmod(0o700)
+        except OSError as e:
+            raise Refused(f"Beacon cannot use the folder {folder}: {e.strerror}. Set BEACON_HOME to another.") from e
+    try:
+        settings.db_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as e:
+        raise Refused(
+            f"Beacon cannot make the folder of BEACON_DB_PATH, {settings.db_path.parent}: {e.strerror}."
+        ) from e
