@@ -1,0 +1,148 @@
+"""An ASGI application made from the table of operations: finds the operation, validates, calls its handler, and turns
+every error into the contract's answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_origin, get_type_hints
+from urllib.parse import parse_qs
+
+import msgspec
+
+from beacon.contract.limits import ID_PATTERN
+from beacon.contract.operations import Operation
+from beacon.contract.routing import Routes
+from beacon.errors import Invalid, UnsupportedMedia
+from beacon.web.body import Body, BodyBudget, Disconnected
+from beacon.web.reply import Receive, Reply, Scope, Send, error_reply, send_reply
+
+
+@dataclass(slots=True)
+class Call:
+    """What a handler gets: `query` is the operation's query model, `body` its body model or, with `raw_body`, bytes."""
+
+    operation: Operation
+    path: dict[str, str]
+    headers: dict[bytes, bytes]
+    receive: Receive
+    query: Any = None
+    body: Any = None
+
+    async def disconnected(self) -> None:
+        """Returns when the client has gone away. For requests without a body, whose work is worth stopping."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
+
+Handler = Callable[[Call], Awaitable[Reply]]
+
+
+class Application:
+    """`handlers` maps operation names to handlers; each operation must have one, and none may be left over."""
+
+    def __init__(self, operations: Iterable[Operation], handlers: Mapping[str, Handler]) -> None:
+        table = tuple(operations)
+        names = {op.name for op in table}
+        if names != set(handlers):
+            raise ValueError(f"operations without handler or handlers without operation: {names ^ set(handlers)}")
+        self._routes = Routes(table)
+        self._handlers = dict(handlers)
+        self._bodies = {op.name: msgspec.json.Decoder(op.body) for op in table if op.body and not op.raw_body}
+        self._queries = {op.name: _QueryDecoder(op.query) for op in table if op.query}
+        self.budget = BodyBudget()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            with Body(self.budget) as body:
+                reply = await self._answer(scope, receive, body)
+                await send_reply(reply, send)
+        except Disconnected:
+            return
+
+    async def _answer(self, scope: Scope, receive: Receive, body: Body) -> Reply:
+        try:
+            # the raw path: an encoded slash must stay inside its segment
+            operation, path = self._routes.match(scope["method"], scope["raw_path"].decode("ascii"))
+            call = Call(operation, path, dict(scope["headers"]), receive)
+            if operation.query is not None:
+                call.query = self._queries[operation.name](scope["query_string"])
+            if operation.body is not None:
+                check_content_type(call.headers)
+                raw = await body.read(call.headers, receive)
+                call.body = raw if operation.raw_body else self._decode(operation, raw)
+            return await self._handlers[operation.name](call)
+        except Disconnected:
+            raise
+        except Exception as e:
+            return error_reply(e)
+
+    def _decode(self, operation: Operation, raw: bytes) -> Any:
+        try:
+            return self._bodies[operation.name].decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
+            raise invalid_json(e, raw) from e
+
+
+def check_content_type(headers: Mapping[bytes, bytes]) -> None:
+    """Raises `UnsupportedMedia` unless the body is said to be JSON, or nothing is said."""
+    given = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+    if given and given != b"application/json" and not given.endswith(b"+json"):
+        raise UnsupportedMedia(
+            f"The body's Content-Type is {given[:100].decode('latin-1')}; send application/json "
+            "(with curl: -H 'content-type: application/json')."
+        )
+
+
+def invalid_json(error: Exception, raw: bytes) -> Invalid:
+    """A decoding error as a 422 that says where: the field for a wrong value, the byte for broken JSON."""
+    if isinstance(error, msgspec.ValidationError):
+        msg, loc = split_location(str(error))
+        return Invalid(f"{loc or 'body'}: {msg}.", [(loc or "body", msg)])
+    if isinstance(error, UnicodeDecodeError):
+        return Invalid(f"The body is not UTF-8: {error.reason}.", [("body", f"not UTF-8: {error.reason}")])
+    if isinstance(error, RecursionError):
+        return Invalid("The body is nested too deeply.", [("body", "nested too deeply")])
+    msg = str(error)
+    if "byte" not in msg:
+        msg = f"{msg} (byte {len(raw)})"
+    return Invalid(f"The body is not valid JSON: {msg}.", [("body", msg)])
+
+
+_LOCATION = re.compile(r"^(?P<msg>.*) - at `(?:key in )?\$?\.?(?P<loc>[^`]*)`$", re.DOTALL)
+
+
+def split_location(message: str) -> tuple[str, str]:
+    """msgspec's "Expected `int`, got `str` - at `$.a[0].b`" as (message, "a[0].b")."""
+    found = _LOCATION.match(message)
+    msg, loc = (found["msg"], found["loc"]) if found else (message, "")
+    if repr(ID_PATTERN) in msg or (loc.endswith("_id") and "length" in msg):
+        msg = "an id is 1 to 128 characters of A-Z a-z 0-9 . _ : -"
+    return msg, loc
+
+
+class _QueryDecoder:
+    """A query string as its model: repeated names become lists where the model wants one, else the last one counts."""
+
+    def __init__(self, model: type[msgspec.Struct]) -> None:
+        self._model = model
+        hints = get_type_hints(model)
+        self._lists = {name for name, hint in hints.items() if get_origin(hint) is list}
+
+    def __call__(self, query_string: bytes) -> msgspec.Struct:
+        if not query_string:
+            return self._convert({})
+        try:
+            pairs = parse_qs(query_string.decode("ascii"), keep_blank_values=True, errors="strict")
+        except (UnicodeDecodeError, ValueError) as e:
+            raise Invalid(f"The query string cannot be read: {e}.", [("query", str(e))]) from e
+        return self._convert({k: v if k in self._lists else v[-1] for k, v in pairs.items()})
+
+    def _convert(self, values: dict[str, Any]) -> msgspec.Struct:
+        try:
+            return msgspec.convert(values, self._model, strict=False)
+        except msgspec.ValidationError as e:
+            msg, loc = split_location(str(e))
+            where = f"query.{loc}" if loc else "query"
+            raise Invalid(f"{where}: {msg}.", [(where, msg)]) from e
