@@ -1,0 +1,1 @@
+"""The writer: owns traces.db, acknowledges only what is committed, publishes what changed."""

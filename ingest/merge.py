@@ -1,0 +1,175 @@
+"""How an arrival becomes part of a stored span. Pure.
+
+A later arrival replaces, field by field, what it sends. One exception: an open copy (a whole span with no end) never
+reopens a closed span, and says nothing new about it: clients send a span when it starts and again when it ends, and the
+two may arrive in either order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct
+
+from beacon.contract.records import Span
+from beacon.contract.requests import required_fields
+from beacon.contract.units import duration_ms, seconds_from_ns
+from ingest.columns import derive_columns
+from ingest.decode import Arrival
+
+
+class SpanState(Struct, gc=False):
+    """One row of `spans`, in column order, then the attribute text of `span_attributes`."""
+
+    span_row: int
+    trace_row: int
+    span_id: str
+    parent_span_id: str | None
+    span_type: str
+    name: str
+    status: str
+    error_message: str | None
+    start_ns: int
+    end_ns: int | None
+    model: str | None
+    tokens: int | None
+    cost_pico: int | None
+    framework: str | None
+    session_id: str | None
+    sdk_language: str | None
+    annotations: str
+    created_ns: int
+    created_seq: int
+    seq: int
+    attributes: str
+
+
+class Incomplete(ValueError):
+    """A span that is not stored yet and lacks `missing` fields."""
+
+    def __init__(self, missing: list[str]) -> None:
+        super().__init__(", ".join(missing))
+        self.missing = missing
+
+
+def first_seen(arrival: Arrival) -> SpanState:
+    """The state of a span seen for the first time; rows and seqs are 0 until the writer gives them.
+
+    Raises `Incomplete` when required fields are missing.
+    """
+    span = arrival.span
+    missing = required_fields(span)
+    if missing:
+        raise Incomplete(missing)
+    columns = arrival.columns
+    assert columns is not UNSET, "decoding sets the columns whenever span_type is there"
+    return SpanState(
+        0,
+        0,
+        span.span_id,
+        _or_none(span.parent_span_id),
+        span.span_type,  # type: ignore[arg-type]
+        span.name,  # type: ignore[arg-type]
+        "unset" if span.status is UNSET else span.status,
+        _or_none(span.error_message),
+        arrival.start_ns,  # type: ignore[arg-type]
+        _or_none(arrival.end_ns),
+        columns.model,
+        columns.tokens,
+        columns.cost_pico,
+        columns.framework,
+        columns.session_id,
+        _or_none(span.sdk_language),
+        "[]" if arrival.annotations is UNSET else arrival.annotations,
+        0,
+        0,
+        0,
+        "{}" if arrival.attributes is UNSET else arrival.attributes,
+    )
+
+
+def is_open_copy(stored: SpanState, arrival: Arrival) -> bool:
+    """Whether `arrival` is a whole copy of a span made before it ended, come after the end is known."""
+    return (
+        stored.end_ns is not None
+        and (arrival.end_ns is UNSET or arrival.end_ns is None)
+        and not required_fields(arrival.span)
+    )
+
+
+def merge(stored: SpanState, arrival: Arrival) -> SpanState:
+    """`stored` with what `arrival` sends; `stored` itself when nothing changes."""
+    if is_open_copy(stored, arrival):
+        return stored
+    span = arrival.span
+    sent: dict[str, Any] = {
+        "parent_span_id": span.parent_span_id,
+        "span_type": span.span_type,
+        "name": span.name,
+        "status": span.status,
+        "error_message": span.error_message,
+        "start_ns": arrival.start_ns,
+        "end_ns": arrival.end_ns,
+        "sdk_language": span.sdk_language,
+        "attributes": arrival.attributes,
+        "annotations": arrival.annotations,
+    }
+    if stored.end_ns is not None and arrival.end_ns is None:
+        del sent["end_ns"]  # a closed span stays closed
+    changes = {k: v for k, v in sent.items() if v is not UNSET and v != getattr(stored, k)}
+    if not changes:
+        return stored
+    after = msgspec.structs.replace(stored, **changes)
+    if "attributes" in changes or "span_type" in changes:
+        columns = derive_columns(after.span_type, msgspec.json.decode(after.attributes))
+        after = msgspec.structs.replace(after, **columns._asdict())
+    return after
+
+
+def changed_fields(before: SpanState, after: SpanState) -> list[str]:
+    """The contract's names of what differs, for the `updates` of a live event."""
+    names = [
+        name
+        for name in (
+            "parent_span_id",
+            "span_type",
+            "name",
+            "status",
+            "error_message",
+            "attributes",
+            "annotations",
+            "sdk_language",
+        )
+        if getattr(before, name) != getattr(after, name)
+    ]
+    if before.start_ns != after.start_ns:
+        names.append("start_time")
+    if before.end_ns != after.end_ns:
+        names.append("end_time")
+    if before.start_ns != after.start_ns or before.end_ns != after.end_ns:
+        names.append("duration_ms")
+    return names
+
+
+def span_record(trace_id: str, s: SpanState) -> Span:
+    """`s` as the contract's Span."""
+    return Span(
+        s.span_id,
+        trace_id,
+        s.parent_span_id,
+        s.span_type,  # type: ignore[arg-type]
+        s.name,
+        s.status,  # type: ignore[arg-type]
+        s.error_message,
+        seconds_from_ns(s.start_ns),
+        None if s.end_ns is None else seconds_from_ns(s.end_ns),
+        duration_ms(s.start_ns, s.end_ns),
+        Raw(s.attributes.encode()),
+        Raw(s.annotations.encode()),
+        s.sdk_language,
+    )
+
+
+def _or_none(value: Any) -> Any:
+    return None if value is UNSET else value

@@ -1,0 +1,361 @@
+"""The one thread that writes traces.db.
+
+Requests queue; the thread takes everything that waits, up to GROUP_SPANS and GROUP_BYTES, writes it in one transaction
+(group commit), and only after COMMIT wakes the requests. Only an error of the data makes a group run again, request by
+request, so that a bad one hurts only itself; a full disk, a lock or an I/O error fails the whole group with a 503.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from beacon.errors import BeaconError, QueueFull, Refused, StoreBusy
+from beacon.store.connect import connect_writer
+from beacon.store.version import upgrade
+from ingest.checkpoints import Checkpoints
+from ingest.decode import Arrival
+from ingest.faults import DATA_ERRORS, as_store_busy
+from ingest.legacy.migrate import migrate_if_legacy
+from ingest.spans import Changes, Counters, Stored, no_changes, read_counters, store, write_counters
+
+log = logging.getLogger("beacon.writer")
+
+GROUP_SPANS = 2_000
+GROUP_BYTES = 8 * 1024 * 1024
+"""Most that one transaction takes: about 50 ms of work, so that no ack waits long behind others."""
+
+QUEUE_SPANS = 60_000
+QUEUE_BYTES = 128 * 1024 * 1024
+"""Most that may wait; above it a request is answered 503 at once."""
+
+IDLE_S = 0.4
+"""Seconds without work after which the WAL is emptied."""
+
+REOPEN_S = 1.0
+"""Seconds between attempts to open the database while the disk is full or the file locked."""
+
+
+class Transaction:
+    """What a command gets: the connection inside BEGIN IMMEDIATE, the counters to move on, the changes to report."""
+
+    def __init__(self, db: sqlite3.Connection, counters: Counters, now_ns: int) -> None:
+        self.db = db
+        self.counters = counters
+        self.now_ns = now_ns
+        self.changes = no_changes()
+
+    def next_seq(self) -> int:
+        self.counters.seq += 1
+        return self.counters.seq
+
+
+Command = Callable[[Transaction], Any]
+
+
+def _touch(tx: Transaction) -> None:
+    """A write that changes nothing a client can see."""
+    tx.db.execute("UPDATE counters SET seq = seq")
+
+
+@dataclass(slots=True)
+class _Work:
+    """One request's work: spans to store, or a command; and who waits for it."""
+
+    future: asyncio.Future[Any]
+    arrivals: list[Arrival] | None = None
+    command: Command | None = None
+    size: int = 0
+
+
+@dataclass(slots=True)
+class Commit:
+    """One committed transaction, for the live stream: `prev` and `last` are the seqs before and after it."""
+
+    epoch: str
+    prev: int
+    last: int
+    changes: Changes
+
+
+class Writer:
+    """Owns the connection and the thread. Made on the event loop; `submit` and `run` are called there.
+
+    `on_commit` is called on the event loop, after the requests were woken, in commit order; `on_open` once the
+    database is open, with (epoch, seq).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        durability: Literal["normal", "full"],
+        on_commit: Callable[[Commit], None],
+        on_open: Callable[[str, int], None],
+    ) -> None:
+        self._path = path
+        self._durability = durability
+        self._on_commit = on_commit
+        self._on_open = on_open
+        self._loop = asyncio.get_running_loop()
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._queued_spans = 0
+        self._queued_bytes = 0
+        self._state: StoreBusy | None = StoreBusy("Beacon is opening its database; send this again in a moment.")
+        self._db: sqlite3.Connection | None = None
+        self._stopping = False
+        self._checkpoints = Checkpoints(path)
+        self.refused: asyncio.Future[Refused] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    # ------------------------------------------------------------ on the event loop
+
+    def start(self) -> None:
+        self._thread.start()
+
+    async def submit(self, arrivals: list[Arrival], size: int) -> Stored:
+        """Store one request's arrivals; returns after COMMIT. Raises `QueueFull`, `StoreBusy`."""
+        if self._queued_spans + len(arrivals) > QUEUE_SPANS or self._queued_bytes + size > QUEUE_BYTES:
+            raise QueueFull("Spans arrive faster than the disk takes them; send this again in a moment.")
+        self._queued_spans += len(arrivals)
+        self._queued_bytes += size
+        work = _Work(self._loop.create_future(), arrivals=arrivals, size=size)
+        self._queue.put(work)
+        stored: Stored = await work.future
+        return stored
+
+    async def run(self, command: Command) -> Any:
+        """Run `command` in a transaction of its own; returns what it returned, after COMMIT. Its BeaconErrors roll the
+        transaction back and are raised here."""
+        work = _Work(self._loop.create_future(), command=command)
+        self._queue.put(work)
+        return await work.future
+
+    @property
+    def state(self) -> StoreBusy | None:
+        """None while the database is open and takes writes, else why it does not."""
+        return self._state
+
+    async def close(self) -> None:
+        """Write what is queued, empty the WAL, close."""
+        self._stopping = True
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    # ------------------------------------------------------------ on the writer's thread
+
+    def _run(self) -> None:
+        carry: _Work | None = None
+        closing = False
+        while not closing or carry is not None:
+            if self._db is None and not self._open():
+                closing = self._fail_waiting(closing)
+                continue
+            try:
+                work = carry or self._queue.get(timeout=IDLE_S)
+            except queue.Empty:
+                self._idle()
+                continue
+            carry = None
+            if work is None:
+                closing = True
+            elif work.command is not None:
+                self._run_command(work)
+            else:
+                group, carry, closing = self._gather(work)
+                self._write_group(group)
+        self._close()
+
+    def _gather(self, first: _Work) -> tuple[list[_Work], _Work | None, bool]:
+        """`first` and what waits behind it, up to the limits of a group; a command ends the group."""
+        group = [first]
+        spans, size = len(first.arrivals or ()), first.size
+        while spans < GROUP_SPANS and size < GROUP_BYTES:
+            try:
+                work = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if work is None:
+                return group, None, True
+            if work.arrivals is None:
+                return group, work, False
+            group.append(work)
+            spans += len(work.arrivals)
+            size += work.size
+        return group, None, False
+
+    def _write_group(self, group: list[_Work]) -> None:
+        def store_group(tx: Transaction) -> list[Stored]:
+            stored, tx.changes = store(tx.db, tx.counters, [w.arrivals or [] for w in group], tx.now_ns)
+            return stored
+
+        try:
+            answers, commit = self._transact(store_group)
+        except DATA_ERRORS as e:
+            if len(group) > 1:
+                for work in group:
+                    self._write_group([work])
+                return
+            self._answer(group, error=e)
+        except Exception as e:
+            self._answer(group, error=e)
+        else:
+            self._answer(group, results=answers, commit=commit)
+            self._checkpoints.written(self._db, sum(w.size for w in group))
+
+    def _run_command(self, work: _Work) -> None:
+        assert work.command is not None
+        try:
+            result, commit = self._transact(work.command)
+        except Exception as e:
+            self._answer([work], error=e)
+        else:
+            self._answer([work], results=[result], commit=commit)
+            self._checkpoints.written(self._db, 0)
+
+    def _transact(self, body: Command) -> tuple[Any, Commit]:
+        """Run `body` between BEGIN and COMMIT. On any error everything is as before, and the error is raised;
+        states of disk and file as StoreBusy."""
+        db = self._db
+        assert db is not None
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            counters = read_counters(db)
+            prev = counters.seq
+            tx = Transaction(db, counters, time.time_ns())
+            result = body(tx)
+            if counters.seq != prev:
+                write_counters(db, counters)
+            db.execute("COMMIT")
+        except BaseException as e:
+            self._roll_back()
+            if isinstance(e, sqlite3.Error) and (busy := as_store_busy(e)) is not None:
+                log.warning("write failed: %s (%s)", e, getattr(e, "sqlite_errorname", "?"))
+                self._state = busy
+                raise busy from e
+            raise
+        self._state = None
+        return result, Commit(counters.epoch, prev, counters.seq, tx.changes)
+
+    def _roll_back(self) -> None:
+        assert self._db is not None
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        except sqlite3.Error:
+            log.exception("could not roll back; opening the database anew")
+            self._close_connection()
+
+    def _answer(
+        self,
+        group: list[_Work],
+        *,
+        results: list[Any] | None = None,
+        error: Exception | None = None,
+        commit: Commit | None = None,
+    ) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
+            self._loop.call_soon_threadsafe(self._deliver, group, results, error, commit)
+
+    def _deliver(
+        self, group: list[_Work], results: list[Any] | None, error: Exception | None, commit: Commit | None
+    ) -> None:
+        for i, work in enumerate(group):
+            if work.arrivals is not None:
+                self._queued_spans -= len(work.arrivals)
+                self._queued_bytes -= work.size
+            if work.future.done():
+                continue
+            if results is not None:
+                work.future.set_result(results[i])
+            elif error is not None:
+                work.future.set_exception(error)
+        if commit is not None and commit.last != commit.prev:
+            self._on_commit(commit)
+
+    # ------------------------------------------------------------ opening and closing
+
+    def _open(self) -> bool:
+        try:
+            migrate_if_legacy(self._path, self._migrating)
+            db = connect_writer(self._path, self._durability)
+            upgrade(db, self._path)
+            self._path.chmod(0o600)
+            counters = read_counters(db)
+        except StoreBusy as e:
+            self._wait_to_open(e, e)
+            return False
+        except Refused as e:
+            self._state = StoreBusy(e.detail, 60)
+            self._loop.call_soon_threadsafe(self._refuse, e)
+            return False
+        except (sqlite3.Error, OSError) as e:
+            busy = as_store_busy(e) if isinstance(e, sqlite3.Error) else None
+            self._wait_to_open(busy or StoreBusy(f"The database cannot be opened: {e}. See `beacon doctor`."), e)
+            return False
+        self._db = db
+        self._state = None
+        self._loop.call_soon_threadsafe(self._on_open, counters.epoch, counters.seq)
+        self._checkpoints.start()
+        return True
+
+    def _wait_to_open(self, state: StoreBusy, error: Exception) -> None:
+        """Something to sit out: log it once, answer it to whoever asks, try again."""
+        if self._state is None or self._state.detail != state.detail:
+            log.warning("%s: %s (%s); trying again every %.0f s", self._path, state.detail, error, REOPEN_S)
+        self._state = state
+
+    def _migrating(self, done: int, total: int) -> None:
+        share = 100 * done // max(1, total)
+        self._state = StoreBusy(f"Beacon is migrating its database: {done:,} of {total:,} spans ({share} %).", 2)
+        if self._stopping:
+            raise self._state  # the old file stays, whole; the next start begins anew
+
+    def _refuse(self, refused: Refused) -> None:
+        if not self.refused.done():
+            self.refused.set_result(refused)
+
+    def _fail_waiting(self, closing: bool) -> bool:
+        """Answer what waits with why the database is not open; returns whether to close."""
+        until = time.monotonic() + REOPEN_S
+        while (left := until - time.monotonic()) > 0 and not closing:
+            try:
+                work = self._queue.get(timeout=left)
+            except queue.Empty:
+                break
+            if work is None:
+                closing = True
+            else:
+                self._answer([work], error=self._state)
+        return closing
+
+    def _idle(self) -> None:
+        if self._state is not None:
+            self._probe()
+        elif self._db is not None:
+            self._checkpoints.idle(self._db)
+
+    def _probe(self) -> None:
+        """After a fault, and with nobody writing: find out by a write whether it has passed."""
+        with contextlib.suppress(BeaconError, sqlite3.Error):
+            self._transact(_touch)
+
+    def _close(self) -> None:
+        self._checkpoints.stop()
+        if self._db is not None:
+            self._checkpoints.idle(self._db)
+        self._close_connection()
+
+    def _close_connection(self) -> None:
+        if self._db is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.close()
+            self._db = None

@@ -1,0 +1,181 @@
+"""Whatever arrives, in whatever order and grouping: a trace's row equals the one made from its stored spans."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+import uuid
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from beacon.store.connect import connect_writer
+from beacon.store.version import upgrade
+from ingest.decode import decode_spans
+from ingest.merge import SpanState
+from ingest.rollup import TraceState, from_scratch
+from ingest.spans import SELECT_TRACE_SPANS, TRACE_FIELDS, read_counters, write_counters
+from ingest.spans import store as store_arrivals
+from ingest.traces import delete_trace
+from ingest.writer import Transaction
+
+TRACES = ["t1", "t2", "t3"]
+SPANS = [f"s{i}" for i in range(6)]
+
+attributes = st.fixed_dictionaries(
+    {},
+    optional={
+        "llm.tokens.input": st.integers(0, 500),
+        "llm.tokens.total": st.integers(0, 900),
+        "llm.cost_usd": st.sampled_from([0, 1e-12, 0.1, 0.2, 0.3, 12.345678901234]),
+        "llm.model": st.sampled_from(["a", "b"]),
+        "session.id": st.sampled_from(["x", "y"]),
+    },
+)
+whole = st.fixed_dictionaries(
+    {
+        "trace_id": st.sampled_from(TRACES),
+        "span_id": st.sampled_from(SPANS),
+        "span_type": st.sampled_from(["llm_call", "tool_use", "custom"]),
+        "name": st.sampled_from(["n1", "n2"]),
+        "start_time": st.integers(0, 20),
+        "parent_span_id": st.sampled_from([None, *SPANS[:3]]),
+        "end_time": st.one_of(st.none(), st.integers(0, 40)),
+        "status": st.sampled_from(["ok", "error", "unset"]),
+        "attributes": attributes,
+        "sdk_language": st.sampled_from([None, "python"]),
+    }
+)
+partial = st.fixed_dictionaries(
+    {"trace_id": st.sampled_from(TRACES), "span_id": st.sampled_from(SPANS)},
+    optional={
+        "span_type": st.sampled_from(["llm_call", "tool_use"]),
+        "name": st.sampled_from(["n1", "n3"]),
+        "start_time": st.integers(0, 20),
+        "parent_span_id": st.sampled_from([None, "s0"]),
+        "end_time": st.integers(0, 40),
+        "status": st.sampled_from(["ok", "error"]),
+        "attributes": attributes,
+    },
+)
+step = st.one_of(
+    st.lists(st.lists(st.one_of(whole, whole, partial), max_size=5), min_size=1, max_size=3),
+    st.sampled_from(TRACES),
+)
+
+
+def fresh(folder: Path) -> sqlite3.Connection:
+    path = folder / f"{uuid.uuid4().hex}.db"  # not from `random`: hypothesis seeds that anew for each example
+    db = connect_writer(path)
+    db.execute("PRAGMA synchronous=OFF")
+    upgrade(db, path)
+    return db
+
+
+def post(db: sqlite3.Connection, requests: list[list[dict[str, Any]]]) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    counters = read_counters(db)
+    decoded = [decode_spans(json.dumps({"spans": spans}).encode()) for spans in requests]
+    assert not any(d.errors for d in decoded)
+    store_arrivals(db, counters, [d.arrivals for d in decoded], 7)
+    write_counters(db, counters)
+    db.execute("COMMIT")
+
+
+def delete(db: sqlite3.Connection, trace_id: str) -> None:
+    if not db.execute("SELECT 1 FROM traces WHERE trace_id = ?", (trace_id,)).fetchone():
+        return
+    db.execute("BEGIN IMMEDIATE")
+    tx = Transaction(db, read_counters(db), 7)
+    delete_trace(trace_id)(tx)
+    write_counters(db, tx.counters)
+    db.execute("COMMIT")
+
+
+def traces_of(db: sqlite3.Connection) -> list[TraceState]:
+    return [TraceState(*row) for row in db.execute(f"SELECT {', '.join(TRACE_FIELDS)} FROM traces ORDER BY trace_id")]
+
+
+def spans_of(db: sqlite3.Connection, trace: TraceState) -> list[SpanState]:
+    return [SpanState(*row) for row in db.execute(SELECT_TRACE_SPANS, (trace.trace_row,))]
+
+
+def comparable(trace: TraceState) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(trace)
+    for name in ("trace_row", "created_seq", "seq", "created_ns", "tags"):
+        del fields[name]
+    return fields
+
+
+def check(db: sqlite3.Connection) -> None:
+    traces = traces_of(db)
+    for trace in traces:
+        again = from_scratch(trace.trace_row, trace.trace_id, spans_of(db, trace), trace.created_ns)
+        assert comparable(trace) == comparable(again)
+    counters = read_counters(db)
+    assert counters.trace_count == len(traces)
+    assert counters.span_count == sum(t.span_count for t in traces)
+    assert db.execute("SELECT count(*) FROM spans").fetchone()[0] == counters.span_count
+    assert db.execute("SELECT count(*) FROM span_attributes").fetchone()[0] == counters.span_count
+    seqs = [s for (s,) in db.execute("SELECT seq FROM spans UNION ALL SELECT seq FROM traces")]
+    assert len(seqs) == len(set(seqs))
+    assert max(seqs, default=0) <= counters.seq
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=st.lists(step, max_size=8))
+def test_rows_equal_those_made_from_scratch(steps: list[Any], tmp_path_factory: Any) -> None:
+    db = fresh(tmp_path_factory.getbasetemp())
+    try:
+        for one in steps:
+            if isinstance(one, str):
+                delete(db, one)
+            else:
+                post(db, one)
+            check(db)
+    finally:
+        db.close()
+
+
+@st.composite
+def run_of_an_agent(draw: st.DrawFn) -> tuple[list[dict[str, Any]], random.Random]:
+    """Each span once open and once closed, as a client sends them, and some of them again."""
+    copies = []
+    for span_id in draw(st.lists(st.sampled_from(SPANS), min_size=1, unique=True)):
+        closed = draw(whole) | {"span_id": span_id, "end_time": draw(st.integers(0, 40))}
+        copies += [closed, {**closed, "end_time": None, "status": "unset", "attributes": {}}]
+    copies += draw(st.lists(st.sampled_from(copies), max_size=6))
+    return copies, random.Random(draw(st.integers(0, 2**32)))
+
+
+@settings(max_examples=100, deadline=None)
+@given(run=run_of_an_agent())
+def test_order_batching_and_repetition_leave_no_trace(
+    run: tuple[list[dict[str, Any]], random.Random], tmp_path_factory: Any
+) -> None:
+    copies, shuffle = run
+    rows = []
+    for _ in range(3):
+        db = fresh(tmp_path_factory.getbasetemp())
+        order = shuffle.sample(copies, len(copies)) + shuffle.sample(copies, len(copies) // 2)
+        while order:
+            size = shuffle.randint(1, 4)
+            cut = shuffle.randint(0, size)
+            post(db, [order[:cut], order[cut:size]])
+            del order[:size]
+        spans = {
+            (t.trace_id, s.span_id): {
+                k: v
+                for k, v in msgspec.structs.asdict(s).items()
+                if k not in ("span_row", "trace_row", "created_seq", "seq")
+            }
+            for t in traces_of(db)
+            for s in spans_of(db, t)
+        }
+        rows.append((spans, [comparable(t) for t in traces_of(db)]))
+        db.close()
+    assert rows[0] == rows[1] == rows[2]
