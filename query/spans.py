@@ -1,0 +1,195 @@
+"""One span, the spans of a trace, prompt versions: spliced from stored text."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Raw, Struct
+
+from beacon.contract.limits import ID_PATTERN
+from beacon.contract.records import JsonArray, PromptVersion, PromptVersions, SpanType, Status, encode
+from beacon.contract.units import duration_ms, seconds_from_ns
+from beacon.errors import NotFound
+from beacon.store.lookup import find_span_row
+from beacon.store.rows import SPAN_COLUMNS, TRACE_COLUMNS, span_of, trace_of
+
+CHUNK_BYTES = 128 * 1024
+"""About how much of an answer is one chunk: large enough that sending costs few calls, small enough to copy once."""
+
+POINT_BYTES_MAX = 16 * 1024 * 1024
+POINT_S = 0.06
+"""A trace that is larger, or takes longer to read, is streamed in slices: one read transaction stays below 100 ms, and
+one answer does not fill the memory."""
+
+_ID = re.compile(ID_PATTERN)
+
+_SPAN = (
+    f"SELECT {SPAN_COLUMNS} FROM spans s JOIN traces t ON t.trace_row = s.trace_row "
+    "JOIN span_attributes a ON a.span_row = s.span_row WHERE s.span_row = ?"
+)
+
+
+def _spans_of_trace(attributes: str, join: str) -> str:
+    # Sorted in Python: SQLite's sorter would carry every attribute text (1.7 ms against 1.3 ms for 500 spans)
+    columns = SPAN_COLUMNS.replace("CAST(a.attributes AS BLOB)", attributes)
+    return (
+        f"SELECT s.start_ns, {columns} FROM traces t CROSS JOIN spans s ON s.trace_row = t.trace_row {join}"
+        "WHERE t.trace_row = ?"
+    )
+
+
+_SPANS_OF_TRACE = _spans_of_trace(
+    "CAST(a.attributes AS BLOB)", "CROSS JOIN span_attributes a ON a.span_row = s.span_row "
+)
+_LIGHT_SPANS_OF_TRACE = _spans_of_trace("x''", "")
+
+
+class LightSpan(Struct):
+    """A Span without its attributes."""
+
+    span_id: str
+    trace_id: str
+    parent_span_id: str | None
+    span_type: SpanType
+    name: str
+    status: Status
+    error_message: str | None
+    start_time: float
+    end_time: float | None
+    duration_ms: float | None
+    annotations: JsonArray
+    sdk_language: str | None
+
+
+class Detail(NamedTuple):
+    """A trace with its spans: JSON in chunks, None when it did not change since `etag`, or was too large to be read at
+    once."""
+
+    etag: str
+    chunks: list[bytearray] | None
+    too_large: bool = False
+
+
+def require_id(value: str, what: str) -> str:
+    """`value` if it can be an id at all. Raises `NotFound`: "Span not found"."""
+    if not _ID.match(value):
+        raise NotFound(f"{what} not found")
+    return value
+
+
+def read_span(db: sqlite3.Connection, span_id: str, trace_id: str | None) -> bytes:
+    """One span as JSON: the newest with this id, or the one in `trace_id`. Raises `NotFound`."""
+    row = db.execute(_SPAN, (_span_row(db, span_id, trace_id),)).fetchone()
+    return encode(span_of(row))
+
+
+def read_prompt_versions(db: sqlite3.Connection, span_id: str, trace_id: str | None) -> bytes:
+    """The prompt versions of a span as JSON, newest first. Raises `NotFound` for an unknown span."""
+    rows = db.execute(
+        "SELECT v.version_id, v.span_id, v.prompt_text, v.label, v.created_ns FROM spans s "
+        "JOIN prompt_versions v ON v.trace_row = s.trace_row AND v.span_id = s.span_id WHERE s.span_row = ? "
+        "ORDER BY v.created_ns DESC, v.version_row DESC",
+        (_span_row(db, span_id, trace_id),),
+    )
+    return encode(
+        PromptVersions(
+            [
+                PromptVersion(version_id, of, text, label, seconds_from_ns(created_ns))
+                for version_id, of, text, label, created_ns in rows
+            ]
+        )
+    )
+
+
+def _span_row(db: sqlite3.Connection, span_id: str, trace_id: str | None) -> int:
+    row = find_span_row(db, span_id, trace_id)
+    if row is None:
+        raise NotFound("Span not found")
+    return row
+
+
+def read_detail(db: sqlite3.Connection, trace_id: str, light: bool, known_etag: str | None) -> Detail:
+    """A trace with its spans by (start_time, span_id). Raises `NotFound`."""
+    began = time.monotonic()
+    row = db.execute(
+        f"SELECT c.epoch, c.seq, t.trace_row, t.seq, {TRACE_COLUMNS} FROM traces t, counters c WHERE t.trace_id = ?",
+        (trace_id,),
+    ).fetchone()
+    if row is None:
+        raise NotFound("Trace not found")
+    epoch, seq, trace_row, trace_seq = row[:4]
+    # the writer moves a trace's seq on with every change of the trace or of any span in it
+    etag = f'W/"{epoch}-{trace_seq}{"-light" if light else ""}"'
+    if etag == known_etag:
+        return Detail(etag, None)
+    rows = []
+    size = 0
+    for span in db.execute(_LIGHT_SPANS_OF_TRACE if light else _SPANS_OF_TRACE, (trace_row,)):
+        rows.append(span)
+        size += len(span[10])
+        if size > POINT_BYTES_MAX or (not len(rows) & 255 and time.monotonic() - began > POINT_S):
+            return Detail(etag, None, too_large=True)
+    rows.sort(key=_by_start)
+    head = encode(trace_of(row[4:]))[:-1] + b',"seq":%d,"spans":[' % seq
+    return Detail(etag, _spliced(head, rows, light))
+
+
+def _by_start(row: tuple[Any, ...]) -> tuple[int, str]:
+    return row[0], row[1]
+
+
+def _spliced(head: bytes, rows: list[tuple[Any, ...]], light: bool) -> list[bytearray]:
+    """`head`, which ends in "[", the spans with commas between, and the closing brackets, in chunks of about
+    CHUNK_BYTES."""
+    record: Callable[[tuple[Any, ...]], Struct] = light_of if light else span_of
+    chunks: list[bytearray] = []
+    batch: list[Struct] = []
+    size = 0
+    for row in rows:
+        batch.append(record(row[1:]))
+        size += len(row[10]) + 400
+        if size >= CHUNK_BYTES:
+            chunks.append(list_items(batch, b"," if chunks else head))
+            batch, size = [], 0
+    if batch or not chunks:
+        chunks.append(list_items(batch, b"," if chunks else head))
+    chunks[-1] += b"]}"
+    return chunks
+
+
+def list_items(batch: list[Struct], opening: bytes) -> bytearray:
+    """`opening` and the records of `batch` as JSON with commas between, built in place: no copy of a large text."""
+    chunk = bytearray(opening)
+    at = len(chunk) - 1
+    # the list's own "[" goes over the last byte of `opening`, which is then put back
+    _encoder.encode_into(batch, chunk, at)
+    chunk[at] = opening[-1]
+    del chunk[-1]
+    return chunk
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def light_of(row: tuple[Any, ...]) -> LightSpan:
+    """A row of SPAN_COLUMNS as a LightSpan."""
+    start_ns, end_ns = row[7], row[8]
+    return LightSpan(
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        row[4],
+        row[5],
+        row[6],
+        seconds_from_ns(start_ns),
+        None if end_ns is None else seconds_from_ns(end_ns),
+        duration_ms(start_ns, end_ns),
+        Raw(row[10]),
+        row[11],
+    )
