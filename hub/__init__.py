@@ -1,0 +1,1 @@
+"""The edge: the one port of Beacon; guards, routes, and streams live events."""

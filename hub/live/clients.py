@@ -1,0 +1,138 @@
+"""The websocket clients of the live stream: what each wants, and what waits for it, within limits.
+
+A client that does not read costs its queue and no more. When the queue is full it is emptied, and the client gets
+`resync` as the next thing it reads: what was dropped could be read from the database before it was dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from beacon.contract.events import Event
+
+QUEUE_EVENTS_MAX = 8_000
+QUEUE_BYTES_MAX = 32 * 1024 * 1024
+"""What may wait for one client: 0.4 s of the fastest stream (20,000 spans of 2.8 KB a second)."""
+
+TOTAL_BYTES_MAX = 256 * 1024 * 1024
+"""What may wait for all clients, a frame counted once for each that waits for it."""
+
+CLIENTS_MAX = 1_000
+
+
+class Client:
+    """One websocket. Its sender waits for `ready`, then takes frames with `next_frame` until there is none."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._queue: deque[bytes] = deque()
+        self._bytes = 0
+        self.trace_id: str | None = None
+        self.lapsed = False
+        self.ready = asyncio.Event()
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """(frames, bytes) that wait for this client."""
+        return len(self._queue), self._bytes
+
+    def offer(self, frames: Sequence[bytes], size: int) -> None:
+        """Queue `frames`, `size` bytes in all. A client that has lapsed gets nothing until it has read its resync."""
+        if self.lapsed:
+            return
+        if (
+            len(self._queue) + len(frames) > QUEUE_EVENTS_MAX
+            or self._bytes + size > QUEUE_BYTES_MAX
+            or self._clients.waiting_bytes + size > TOTAL_BYTES_MAX
+        ):
+            self.lapse()
+            return
+        self._queue.extend(frames)
+        self._bytes += size
+        self._clients.waiting_bytes += size
+        self.ready.set()
+
+    def lapse(self) -> None:
+        """Empty the queue; `resync` is due."""
+        self._queue.clear()
+        self._clients.waiting_bytes -= self._bytes
+        self._bytes = 0
+        self.lapsed = True
+        self.ready.set()
+
+    def next_frame(self) -> bytes | None:
+        """The next frame to send, or None when there is none for now."""
+        if not self._queue:
+            self.ready.clear()
+            return None
+        frame = self._queue.popleft()
+        self._bytes -= len(frame)
+        self._clients.waiting_bytes -= len(frame)
+        return frame
+
+
+class Clients:
+    """Every client there is; `deliver` and `resync` reach those it concerns."""
+
+    def __init__(self) -> None:
+        self._global: set[Client] = set()
+        self._by_trace: dict[str, set[Client]] = {}
+        self.waiting_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._global) + sum(map(len, self._by_trace.values()))
+
+    @property
+    def full(self) -> bool:
+        return len(self) >= CLIENTS_MAX
+
+    def add(self) -> Client:
+        """A new client, on the global stream."""
+        client = Client(self)
+        self._global.add(client)
+        return client
+
+    def remove(self, client: Client) -> None:
+        client.lapse()  # gives its bytes back
+        self._take_out(client)
+
+    def subscribe(self, client: Client, trace_id: str | None) -> None:
+        """Move `client` to the events of one trace, or with None back to the global stream."""
+        self._take_out(client)
+        client.trace_id = trace_id
+        if trace_id is None:
+            self._global.add(client)
+        else:
+            self._by_trace.setdefault(trace_id, set()).add(client)
+
+    def deliver(self, events: Sequence[Event]) -> None:
+        """Queue `events` for every client they concern."""
+        if self._global:
+            frames = [event.frame for event in events]
+            size = sum(map(len, frames))
+            for client in self._global:
+                client.offer(frames, size)
+        if self._by_trace:
+            for event in events:
+                for trace_id in event.trace_ids:
+                    for client in self._by_trace.get(trace_id, ()):
+                        client.offer((event.frame,), len(event.frame))
+
+    def resync(self) -> None:
+        """Everyone may have missed something."""
+        for client in self._global:
+            client.lapse()
+        for clients in self._by_trace.values():
+            for client in clients:
+                client.lapse()
+
+    def _take_out(self, client: Client) -> None:
+        if client.trace_id is None:
+            self._global.discard(client)
+            return
+        clients = self._by_trace[client.trace_id]
+        clients.discard(client)
+        if not clients:
+            del self._by_trace[client.trace_id]
