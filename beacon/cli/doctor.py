@@ -1,0 +1,86 @@
+"""`beacon doctor`: looks at everything Beacon needs, says what is wrong and what to do; changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+
+from beacon.cli import findings as look
+from beacon.cli.findings import Finding
+from beacon.cli.health import read_health
+from beacon.cli.target import Target, find
+from beacon.environment import unknown_names
+from beacon.errors import Refused
+from beacon.ports import holder, taken_address
+from beacon.supervision import ProcessState, SupervisorDown, process_states
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        found = examine(find(arguments))
+    except Refused as e:
+        found = [Finding("problem", "settings", e.detail, "Correct the settings, then run `beacon doctor` again.")]
+    if arguments.json:
+        print(json.dumps({"findings": look.as_json(found)}, indent=2))
+    else:
+        print(render(found))
+    return 1 if any(finding.level == "problem" for finding in found) else 0
+
+
+def examine(target: Target) -> list[Finding]:
+    """Every check on the Beacon `target`."""
+    settings, up = target.settings, target.up
+    health = read_health(target.url, settings.token)
+    # started by another supervisord: it is this home's Beacon all the same
+    serves = up or (health.http_status != 0 and health.db_path == str(settings.db_path))
+    return [
+        *look.check_names(unknown_names(os.environ)),
+        *look.check_modes(settings),
+        *look.check_disk(settings),
+        *_port(target, serves),
+        *look.check_sockets(settings, serves),
+        *look.check_lock(settings, serves),
+        *look.check_database(settings),
+        *look.check_processes(_states(target), up),
+        *look.check_health(health, serves, target.url),
+    ]
+
+
+def _port(target: Target, up: bool) -> list[Finding]:
+    from urllib.parse import urlsplit
+
+    settings = target.settings
+    port = urlsplit(target.url).port or settings.backend_port  # a running Beacon's own, whatever the settings say now
+    try:
+        taken = taken_address(settings.host, port)
+    except PermissionError:
+        return [
+            Finding("problem", "port", f"this user may not listen on port {port}", "Choose one above 1023: --port N.")
+        ]
+    return look.check_port(port, up, taken, lambda: holder(port))
+
+
+def _states(target: Target) -> list[ProcessState] | None:
+    if not target.up:
+        return None
+    try:
+        return process_states(target.settings.supervisor_socket)
+    except SupervisorDown:
+        return None
+
+
+def render(found: list[Finding]) -> str:
+    """A line a finding, with what to do below it; the count of problems last."""
+    lines = []
+    for finding in found:
+        lines.append(f"{finding.level:<8} {finding.check:<10} {finding.what}")
+        if finding.advice:
+            lines.append(f"{'':<19} -> {finding.advice}")
+    problems = sum(finding.level == "problem" for finding in found)
+    warnings = sum(finding.level == "warning" for finding in found)
+    if not problems and not warnings:
+        lines.append("All is well.")
+    else:
+        lines.append(f"{problems} problem{'s' * (problems != 1)}, {warnings} warning{'s' * (warnings != 1)}.")
+    return "\n".join(lines)

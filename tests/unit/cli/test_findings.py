@@ -1,0 +1,215 @@
+"""What doctor finds, and what it says to do."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beacon.cli import findings as look
+from beacon.cli.findings import Finding
+from beacon.cli.health import Health
+from beacon.config import Settings, prepare_directories
+from beacon.ports import Holder
+from beacon.store.connect import connect_writer
+from beacon.store.version import newest_schema, upgrade
+from beacon.supervision import ProcessState
+from tests.processes import short_home
+
+
+@pytest.fixture
+def settings() -> Iterator[Settings]:
+    with short_home() as home:
+        settings = Settings(home=home / "h", db_path=home / "h" / "traces.db", run_dir=home / "h" / "run")
+        prepare_directories(settings)
+        yield settings
+
+
+def make_database(settings: Settings) -> None:
+    with closing(connect_writer(settings.db_path)) as db:
+        upgrade(db, settings.db_path)
+    settings.db_path.chmod(0o600)
+
+
+def one(found: list[Finding]) -> Finding:
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_private_folders_and_files_are_well(settings: Settings) -> None:
+    make_database(settings)
+    assert one(look.check_modes(settings)).level == "ok"
+
+
+def test_what_others_can_read_is_a_problem_with_the_command_that_mends_it(settings: Settings) -> None:
+    make_database(settings)
+    settings.db_path.chmod(0o644)
+    settings.run_dir.chmod(0o755)
+    run, db = look.check_modes(settings)
+    assert (run.level, run.advice) == ("problem", f"chmod 700 {settings.run_dir}")
+    assert (db.level, db.advice) == ("problem", f"chmod 600 {settings.db_path}")
+    assert "0644" in db.what
+
+
+def test_a_home_that_is_not_there_yet_is_well() -> None:
+    home = Path("/tmp/there-is-no-such-home")
+    found = look.check_modes(Settings(home=home, db_path=home / "traces.db", run_dir=home / "run"))
+    assert one(found).level == "ok"
+
+
+@pytest.mark.parametrize(("free", "level"), [(50_000_000, "problem"), (500_000_000, "warning"), (5_000_000_000, "ok")])
+def test_room_on_the_disk(settings: Settings, free: int, level: str) -> None:
+    assert one(look.check_disk(settings, free)).level == level
+
+
+def test_room_is_looked_up_where_the_database_will_be(settings: Settings) -> None:
+    away = Settings(home=settings.home, db_path=settings.home / "a" / "b" / "t.db", run_dir=settings.run_dir)
+    assert str(settings.home) in one(look.check_disk(away)).what
+
+
+@pytest.mark.parametrize(
+    ("up", "taken", "level", "says"),
+    [
+        (True, "127.0.0.1", "ok", "Beacon listens"),
+        (True, None, "problem", "nobody listens"),
+        (False, None, "ok", "is free"),
+        (False, "::1", "problem", "in use on ::1 by nc (pid 7)"),
+    ],
+)
+def test_the_port(up: bool, taken: str | None, level: str, says: str) -> None:
+    finding = one(look.check_port(7474, up, taken, lambda: Holder(7, "nc", "nc -l")))
+    assert finding.level == level
+    assert says in finding.what
+
+
+def test_a_port_nobody_can_name(settings: Settings) -> None:
+    assert "does not name" in one(look.check_port(7474, False, "::1", lambda: None)).what
+
+
+def test_sockets_with_nobody_behind_them(settings: Settings) -> None:
+    with socket.socket(socket.AF_UNIX) as dead, socket.socket(socket.AF_UNIX) as live:
+        dead.bind(str(settings.socket_path("ingest")))
+        live.bind(str(settings.socket_path("query")))
+        live.listen()
+        dead.close()
+        while_up = one(look.check_sockets(settings, up=True))
+        while_down = one(look.check_sockets(settings, up=False))
+    assert (while_up.level, while_down.level) == ("warning", "ok")
+    for finding in (while_up, while_down):
+        assert "ingest.sock" in finding.what
+        assert "query.sock" not in finding.what
+
+
+def test_socket_paths_that_are_too_long(settings: Settings) -> None:
+    long = Settings(home=settings.home, db_path=settings.db_path, run_dir=Path("/tmp") / ("x" * 90))
+    found = look.check_sockets(long, up=False)
+    assert all(finding.level == "problem" and "BEACON_RUN_DIR" in finding.advice for finding in found)
+
+
+def test_another_writer_is_named(settings: Settings) -> None:
+    assert look.check_lock(settings, up=False) == []
+    with settings.lock_path.open("w+") as file:
+        file.write("4711\n")
+        file.flush()
+        assert look.check_lock(settings, up=False) == []
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "process 4711" in one(look.check_lock(settings, up=False)).what
+        assert look.check_lock(settings, up=True) == [], "our own ingest holds it"
+
+
+def test_a_sound_database(settings: Settings) -> None:
+    assert one(look.check_database(settings)).level == "ok"
+    make_database(settings)
+    whole, schema = look.check_database(settings)
+    assert (whole.level, schema.level) == ("ok", "ok")
+    assert str(newest_schema()) in schema.what
+
+
+def test_doctor_leaves_the_database_as_it_is(settings: Settings) -> None:
+    make_database(settings)
+    before = settings.db_path.read_bytes()
+    look.check_database(settings)
+    assert settings.db_path.read_bytes() == before
+
+
+def test_a_damaged_database(settings: Settings) -> None:
+    with closing(sqlite3.connect(settings.db_path)) as db:
+        db.execute("CREATE TABLE t (a, b)")
+        db.executemany("INSERT INTO t VALUES (?, ?)", [(n, "x" * 500) for n in range(1_000)])
+        db.execute("CREATE INDEX i ON t (a)")
+        db.commit()
+    raw = bytearray(settings.db_path.read_bytes())
+    raw[8_192 * 4 : 8_192 * 5] = os.urandom(8_192)
+    settings.db_path.write_bytes(raw)
+    finding = one(look.check_database(settings))
+    assert finding.level == "problem"
+    assert "backup" in finding.advice
+
+
+def test_a_file_that_is_no_database(settings: Settings) -> None:
+    settings.db_path.write_text("hello" * 1_000)
+    assert one(look.check_database(settings)).level == "problem"
+
+
+@pytest.mark.parametrize(
+    ("make", "level", "says"),
+    [
+        (["CREATE TABLE x (a)"], "problem", "not a Beacon database"),
+        (["CREATE TABLE traces (a)", "CREATE TABLE spans (a)"], "warning", "original layout"),
+    ],
+)
+def test_databases_of_others(settings: Settings, make: list[str], level: str, says: str) -> None:
+    with closing(sqlite3.connect(settings.db_path)) as db:
+        for statement in make:
+            db.execute(statement)
+        db.commit()
+    _, schema = look.check_database(settings)
+    assert schema.level == level
+    assert says in schema.what
+
+
+@pytest.mark.parametrize(("step", "level"), [(1, "problem"), (-1, "warning")])
+def test_a_schema_newer_or_older_than_ours(settings: Settings, step: int, level: str) -> None:
+    make_database(settings)
+    with closing(sqlite3.connect(settings.db_path)) as db:
+        db.execute(f"PRAGMA user_version={newest_schema() + step}")
+    _, schema = look.check_database(settings)
+    assert schema.level == level
+
+
+def test_health_part_by_part() -> None:
+    parts = {"ingest": "up", "query": "down: Connection refused", "replay_worker": "1 up"}
+    finding = one(look.check_health(Health(503, "degraded", "1", "/x", parts), True, "http://x"))
+    assert (finding.level, finding.advice) == ("problem", "beacon logs query")
+    assert one(look.check_health(Health(), True, "http://x")).level == "problem"
+    assert one(look.check_health(Health(), False, "http://x")).level == "ok"
+    waiting = Health(200, "degraded", "1", "/x", {"ingest": "up", "query": "up", "replay_worker": "1 of 2 up"})
+    assert one(look.check_health(waiting, True, "http://x")).level == "warning"
+
+
+def state(name: str, word: str, **more: Any) -> ProcessState:
+    return ProcessState(name, word, 1, 0.0, more.get("exit_status", 0), more.get("spawn_error", ""), "")
+
+
+def test_processes_that_do_not_run() -> None:
+    states = [state("hub", "RUNNING"), state("ingest", "EXITED", spawn_error="Bad exit code 78")]
+    finding = one(look.check_processes(states, True))
+    assert finding.level == "problem"
+    assert "ingest is EXITED (Bad exit code 78)" in finding.what
+    assert one(look.check_processes(states[:1], True)).level == "ok"
+    assert one(look.check_processes(None, True)).level == "problem"
+    assert look.check_processes(None, False) == []
+
+
+def test_names() -> None:
+    (finding,) = look.check_names([("BEACON_PROT", "BEACON_BACKEND_PORT")])
+    assert finding.level == "warning"
+    assert "BEACON_BACKEND_PORT" in finding.what
+    assert one(look.check_names([])).level == "ok"

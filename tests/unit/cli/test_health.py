@@ -1,0 +1,150 @@
+"""Watching a start, with small servers in the place of supervisord and the hub."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beacon.cli import health as watch
+from beacon.cli.health import Start, read_health
+from beacon.config import Settings, prepare_directories
+from beacon.supervision import ProcessState
+from tests.processes import short_home
+from tests.stack import free_port
+
+
+@pytest.fixture
+def settings() -> Iterator[Settings]:
+    with short_home() as home:
+        settings = Settings(home=home, db_path=home / "traces.db", run_dir=home / "run", backend_port=free_port())
+        prepare_directories(settings)
+        yield settings
+
+
+@contextmanager
+def edge(settings: Settings, answer: Callable[[], tuple[int, Any]]) -> Iterator[None]:
+    """Beacon's port: each request gets what `answer` says next."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = answer()
+            content = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", settings.backend_port), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def supervisor(settings: Settings) -> Iterator[None]:
+    """A socket that somebody listens on."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(settings.supervisor_socket))
+        server.listen(512)
+        yield
+
+
+def states(*found: ProcessState) -> Callable[[Path], list[ProcessState]]:
+    return lambda _: list(found)
+
+
+def state(name: str, word: str = "RUNNING", pid: int = 1, exit_status: int = 0, log: str = "") -> ProcessState:
+    return ProcessState(name, word, pid, 0.0, exit_status, "", log)
+
+
+def part(text: str) -> dict[str, Any]:
+    return {"status": "degraded", "version": "1", "db_path": "/x", "parts": {"ingest": text}, "detail": "x"}
+
+
+def test_what_is_not_beacon_is_not_healthy(settings: Settings) -> None:
+    assert read_health(settings.base_url, None).http_status == 0
+    with edge(settings, lambda: (200, ["something", "else"])):
+        assert read_health(settings.base_url, None).http_status == 0
+    with edge(settings, lambda: (503, part("down: x"))):
+        assert read_health(settings.base_url, None).http_status == 503
+
+
+def test_a_start_is_healthy_once_health_is_200(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "process_states", states(state("hub")))
+    answers = iter([(503, part("down: x")), (503, part("down: x")), (200, part("up"))])
+    with supervisor(settings), edge(settings, lambda: next(answers)):
+        assert Start(settings, lambda: False, {}).wait() == "healthy"
+
+
+def test_a_supervisor_that_ends_is_noticed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Start(settings, lambda: True, {}).wait() == "ended"
+    monkeypatch.setattr(watch, "process_states", states())
+    with supervisor(settings):
+        assert Start(settings, lambda: True, {}).wait() == "ended"
+
+
+def test_a_refusal_is_reported_with_its_reason(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = settings.log_dir / "ingest.log"
+    log.write_text("an old line\n")
+    marks = {log: log.stat().st_size}
+    log.write_text("an old line\nCRITICAL ingest beacon: no.\n")
+    refused = state("ingest", "EXITED", 0, 78, str(log))
+    monkeypatch.setattr(watch, "process_states", states(refused, state("hub")))
+    with supervisor(settings):
+        start = Start(settings, lambda: False, marks)
+        outcome = start.wait()
+    assert outcome == "refused"
+    report = start.report(outcome)
+    assert "ingest: refused to start" in report
+    assert "CRITICAL ingest beacon: no." in report
+    assert "an old line" not in report
+    assert "hub" not in report
+
+
+def test_a_start_that_takes_too_long_is_late_and_says_what_fails(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pids = iter(range(2, 10_000))
+    monkeypatch.setattr(watch, "process_states", lambda _: [state("query", pid=next(pids)), state("hub")])
+    with supervisor(settings):
+        start = Start(settings, lambda: False, {}, limit_s=1.0)
+        outcome = start.wait()
+    assert outcome == "late"
+    assert "query: RUNNING, started" in start.report(outcome)
+    assert "keeps failing" in start.report(outcome)
+    assert "hub: RUNNING\n" in start.report(outcome)
+
+
+def test_no_supervisor_at_all_is_late_too(settings: Settings) -> None:
+    assert Start(settings, lambda: False, {}, limit_s=0.1).wait() == "late"
+
+
+def test_a_migration_is_shown_and_may_take_its_time(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "process_states", states(state("ingest")))
+    shown: list[str] = []
+
+    def answer() -> tuple[int, Any]:
+        if len(shown) >= 3:
+            return 200, part("up")
+        return 503, part(f"down: Beacon is migrating its database: {len(shown)} of 3 spans.")
+
+    with supervisor(settings), edge(settings, answer):
+        # looked at every 0.3 s: three looks take longer than the limit
+        start = Start(settings, lambda: False, {}, limit_s=0.6, show=shown.append)
+        assert start.wait() == "healthy"
+    assert shown == [f"Beacon is migrating its database: {count} of 3 spans." for count in range(3)]
