@@ -73,9 +73,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     resolved = env.get(RESOLVED_NAME)
     if resolved:
         return msgspec.json.decode(resolved, type=Settings, dec_hook=lambda kind, text: kind(text))
-    from beacon.environment import (
-        read_environment,
-    )  # 138 ms of pydantic: only where nobody has done it before
+    # 138 ms of pydantic: only where nobody has done it before
+    from beacon.environment import read_environment
 
     return read_environment(env)
 
@@ -83,6 +82,22 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 def resolved_environment(settings: Settings) -> dict[str, str]:
     """What a parent adds to its children's environment so that they need not read the settings again."""
     return {RESOLVED_NAME: msgspec.json.encode(settings, enc_hook=str).decode()}  # the hook is for paths
+
+
+def _make_private(folder: Path) -> None:
+    """Close an existing folder to others, unless it is plainly not Beacon's: BEACON_HOME=/tmp must not close /tmp."""
+    strange = sorted(p.name for p in folder.iterdir() if not p.name.startswith(_OWN_NAMES))
+    if strange:
+        raise Refused(
+            f"{folder} can be read by other users of this machine, and holds what is not Beacon's ({strange[0]}). "
+            f"Choose a folder of its own, or close this one first: chmod 700 {folder}"
+        )
+    folder.chmod(0o700)
+
+
+_OWN_NAMES = ("traces.db", "run", "logs", "config.json", "prices.json", "stack.json", ".env", "lost+found",
+              "ingest.", "query.", "hub.", "replay_worker", "events.", "jobs.", "supervisor")  # fmt: skip
+"""How the names of Beacon's own files begin, in its home, run and log folders."""
 
 
 def prepare_directories(settings: Settings) -> None:
@@ -106,7 +121,7 @@ def prepare_directories(settings: Settings) -> None:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if folder.stat().st_mode & 0o077:
-                folder.chmod(0o700)
+                _make_private(folder)
         except OSError as e:
             raise Refused(f"Beacon cannot use the folder {folder}: {e.strerror}. Set BEACON_HOME to another.") from e
     try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from starlette.types import Send
+
 from beacon.errors import BeaconError
-from beacon.web.reply import Headers, Send, error_reply
+from beacon.web.reply import Headers, error_reply
 
 
 async def no_content(headers: Headers, send: Send) -> None:

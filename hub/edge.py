@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from starlette.types import Receive, Scope, Send
+
 from beacon.contract.operations import PUBLIC
 from beacon.contract.routing import Routes
 from beacon.errors import BadRequest, MethodNotAllowed, NotFound
 from beacon.web import Application, error_reply
-from beacon.web.reply import Receive, Scope, Send, send_reply
+from beacon.web.reply import send_reply
 from hub.answers import no_content, refuse_websocket
 from hub.intake import ClientGone
 from hub.live.socket import LIVE_PATH, LiveSocket

@@ -13,9 +13,11 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from starlette.types import Message, Receive, Scope, Send
+
 from beacon.config import Settings
 from beacon.errors import BadRequest, Forbidden, RequestError, Unauthorized
-from beacon.web.reply import Headers, Message, Receive, Scope, Send, error_reply, send_reply
+from beacon.web.reply import Headers, error_reply, send_reply
 from hub.answers import no_content, refuse_websocket
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

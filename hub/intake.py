@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
+from starlette.types import Receive
+
 from beacon.contract.limits import BODY_MAX
 from beacon.errors import RequestError, TooLarge
-from beacon.web.reply import Receive
 
 HELD_REQUEST_MAX = 4 * 1024 * 1024
 """Bytes of one body that is read whole before a connection is taken for it, so that a slow sender occupies none and the

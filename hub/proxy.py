@@ -14,10 +14,11 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
+from starlette.types import Receive, Scope, Send
+
 from beacon.contract.limits import BODY_MAX
 from beacon.contract.operations import Operation
 from beacon.errors import PartDown, TooLarge
-from beacon.web.reply import Receive, Scope, Send
 from hub.headers import body_framing, request_head
 from hub.intake import ClientGone, Intake, RequestBody, next_piece, too_large
 from hub.lanes import Lanes

@@ -34,7 +34,7 @@ URGENT_WAIT_MS = 150
 OVERHEAD = 1.35
 """Bytes in the WAL for a byte of spans: page headers, indexes, half-filled pages (measured)."""
 
-COMMIT_BYTES = 6 * PAGE_SIZE
+COMMIT_BYTES = 8 * PAGE_SIZE
 """Bytes in the WAL for a commit of any size: the pages at the ends of tables and indexes, written whole again. Without
 it the estimate was 15 times too low for single spans, and the WAL grew to 79 MB (measured)."""
 

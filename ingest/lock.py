@@ -6,6 +6,7 @@ before anything is bound or opened; the kernel releases it when the process ends
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
@@ -19,6 +20,9 @@ PREDECESSOR_S = 10.0
 """Seconds to wait for a holder that is stopping: after a crash of the supervisor, its orphan needs up to 8."""
 
 POLL_S = 0.05
+
+HOLDER_BYTES = 32
+"""Length of the holder's process id in the file, padded, so that each overwrites the last one's."""
 
 
 class DatabaseLock:
@@ -49,8 +53,10 @@ class DatabaseLock:
                         f"{self._path.with_suffix('')}. Stop it (`beacon down`), or set BEACON_DB_PATH to another file."
                     ) from None
                 time.sleep(POLL_S)
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):
+            # over the last holder's, in the block the file has: on a full disk there is no other, and where there is
+            # none at all the lock holds as well, its holder unnamed
+            os.pwrite(self._fd, f"{os.getpid():<{HOLDER_BYTES - 1}}\n".encode(), 0)
         return self
 
     def __exit__(
@@ -59,7 +65,7 @@ class DatabaseLock:
         os.close(self._fd)
 
     def _holder(self) -> int | None:
-        text = os.pread(self._fd, 32, 0).strip()
+        text = os.pread(self._fd, HOLDER_BYTES, 0).strip()
         return int(text) if text.isdigit() else None
 
 

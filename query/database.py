@@ -43,6 +43,7 @@ def open_database(path: Path) -> sqlite3.Connection:
 
     Raises `StoreBusy` while the file is missing, still without its tables, or waiting to be migrated; sqlite3 errors.
     """
+    identity(path)
     try:
         db = connect_reader(path)
     except sqlite3.Error as e:

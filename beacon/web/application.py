@@ -10,13 +10,14 @@ from typing import Any, get_origin, get_type_hints
 from urllib.parse import parse_qs
 
 import msgspec
+from starlette.types import Receive, Scope, Send
 
 from beacon.contract.limits import ID_PATTERN
 from beacon.contract.operations import Operation
 from beacon.contract.routing import Routes
 from beacon.errors import Invalid, UnsupportedMedia
 from beacon.web.body import Body, BodyBudget, Disconnected
-from beacon.web.reply import Receive, Reply, Scope, Send, error_reply, send_reply
+from beacon.web.reply import Reply, error_reply, send_reply
 
 
 @dataclass(slots=True)

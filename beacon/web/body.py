@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import zlib
 
+from starlette.types import Receive
+
 from beacon.contract.limits import BODY_MAX
 from beacon.errors import Invalid, QueueFull, TooLarge, UnsupportedMedia
-from beacon.web.reply import Receive
 
 IN_FLIGHT_MAX = 4 * BODY_MAX
 """Bytes of request bodies, inflated ones included, that one process holds at once; above it 503."""

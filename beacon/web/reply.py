@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+
+from starlette.types import Send
 
 from beacon.contract.records import ErrorBody, ErrorPlace, encode
 from beacon.errors import BeaconError, Invalid, MethodNotAllowed, Unauthorized, Unavailable
@@ -17,10 +18,6 @@ log = logging.getLogger("beacon.web")
 JSON = b"application/json"
 
 Headers = list[tuple[bytes, bytes]]
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 ERRORS_SHOWN = 100
 """A 422 names this many wrong places; a batch of 10,000 bad spans needs no 10,000 sentences."""

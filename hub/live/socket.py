@@ -7,11 +7,11 @@ import contextlib
 import re
 
 import msgspec
+from starlette.types import Message, Receive, Scope, Send
 
 from beacon.contract.events import RESYNC_FRAME
 from beacon.contract.limits import ID_PATTERN
 from beacon.contract.records import encode
-from beacon.web.reply import Message, Receive, Scope, Send
 from hub.guard import BEARER_SUBPROTOCOL
 from hub.live.clients import Client
 from hub.live.feed import Feed

@@ -9,7 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ingest.legacy.files import create_private, damaged, partial_backup, pending_backup, sync_file, sync_folder
+from ingest.legacy.files import (
+    NotWhole,
+    create_private,
+    damaged,
+    partial_backup,
+    pending_backup,
+    sync_file,
+    sync_folder,
+)
 from ingest.legacy.progress import INSTRUCTIONS, Progress
 
 PAGES = 2_000
@@ -40,6 +48,9 @@ def checked_meanwhile(path: Path) -> Iterator[None]:
         found = thread.submit(_check, path, stop)
         try:
             yield
+        except NotWhole:
+            found.result()  # a damaged index hides rows: then the file is to blame
+            raise
         except BaseException:
             stop.set()
             raise

@@ -169,6 +169,8 @@ def _write_batch(new: sqlite3.Connection, batch: list[ConvertedSpan], tally: Tal
     ids = msgspec.json.encode(list({c.trace_id for c in batch})).decode()
     known = {trace_id: (row, language) for trace_id, row, language in new.execute(FIND_TRACES, (ids,))}
     for trace_id, span, _ in batch:
+        if trace_id not in known:
+            raise NotWhole(f"the trace {trace_id} was not found when traces were read, and then a span of it was")
         span.trace_row, language = known[trace_id]
         span.created_seq = span.seq = tally.traces + span.span_row
         if span.sdk_language is None:

@@ -133,31 +133,23 @@ Fetch = Callable[..., Awaitable[list[tuple[Any, ...]]]]
 async def _transaction(path: Path) -> AsyncIterator[Fetch]:
     """A connection for one transaction: `await fetch(sql, *params)` gives all rows, within READ_MAX_S."""
     loop = asyncio.get_running_loop()
-    raw: sqlite3.Connection | None = None
-
-    def connect() -> sqlite3.Connection:
-        nonlocal raw
-        raw = open_database(path)
-        return raw
-
-    def interrupt() -> None:
-        if raw is not None:
-            raw.interrupt()
+    # opened here, not by aiosqlite: where opening fails, it leaves its thread to outlive the event loop
+    raw = await asyncio.to_thread(open_database, path)
 
     async def fetch(sql: str, *params: Any) -> list[tuple[Any, ...]]:
-        bound = loop.call_later(READ_MAX_S, interrupt)
+        bound = loop.call_later(READ_MAX_S, raw.interrupt)
         try:
             rows: list[tuple[Any, ...]] = list(map(tuple, await db.execute_fetchall(sql, params)))
             return rows
         except asyncio.CancelledError:
-            interrupt()  # closing would wait for the statement
+            raw.interrupt()  # closing would wait for the statement
             raise
         except sqlite3.Error as e:
             raise as_answer(e) from e
         finally:
             bound.cancel()
 
-    async with aiosqlite.Connection(connect, iter_chunk_size=SLICE_SPANS) as db:
+    async with aiosqlite.Connection(lambda: raw, iter_chunk_size=SLICE_SPANS) as db:
         await fetch("BEGIN")
         yield fetch
         # closing ends the transaction
@@ -188,7 +180,7 @@ class _Keys:
     def __init__(self, keys: list[tuple[Any, ...]]) -> None:
         self._keys = keys
         self._at = 0
-        self._size = SLICE_SPANS
+        self._size = 1  # until it is known how large they are
 
     @property
     def left(self) -> bool:
@@ -204,7 +196,7 @@ class _Keys:
         size = sum(len(row.columns[9]) for row in rows)
         if size > 2 * SLICE_BYTES:
             self._size = max(1, self._size // 4)
-        elif size < SLICE_BYTES:
+        elif size < SLICE_BYTES // 2:
             self._size = min(SLICE_SPANS, self._size * 2)
         return size
 

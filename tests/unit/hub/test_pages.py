@@ -8,12 +8,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from starlette.types import Message
 
 from beacon.config import Settings
 from beacon.contract.openapi import openapi
 from beacon.contract.operations import PUBLIC
 from beacon.web import Call
-from beacon.web.reply import Message
 from hub.docs import docs_page, start_page
 from hub.health import describe_workers, workers_missing
 from hub.pages import PAGES, Pages, etag_matches, html_headers

@@ -123,11 +123,12 @@ def test_the_first_word_may_be_a_message() -> None:
 
 
 @pytest.mark.parametrize("as_message", [True, False])
-def test_another_database_is_a_resync(as_message: bool) -> None:
+@pytest.mark.parametrize("last", [3, 11, 30])
+def test_another_database_is_a_resync_wherever_it_stands(as_message: bool, last: int) -> None:
     stream = following(10)
-    steps = stream.envelope(message(2, 3, "two")) if as_message else stream.heartbeat(beat(3, "two"))
+    steps = stream.envelope(message(last - 1, last, "two")) if as_message else stream.heartbeat(beat(last, "two"))
     assert isinstance(only(steps), Resync)
-    assert seqs(stream.envelope(message(3, 4, "two"))) == [4]
+    assert seqs(stream.envelope(message(last, last + 1, "two"))) == [last + 1]
 
 
 @pytest.mark.parametrize("as_message", [True, False])
