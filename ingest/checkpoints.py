@@ -54,6 +54,8 @@ class Checkpoints:
 
     def start(self) -> None:
         if self._thread is None:
+            self._stopping = False
+            self._wanted.clear()
             self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
             self._thread.start()
 
@@ -62,6 +64,7 @@ class Checkpoints:
         self._wanted.set()
         if self._thread is not None:
             self._thread.join()
+            self._thread = None
 
     def written(self, db: sqlite3.Connection | None, size: int) -> None:
         """Told after each commit: `size` bytes of spans were written. The WAL's length is an estimate

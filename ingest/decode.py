@@ -126,7 +126,8 @@ def _separate(body: bytes) -> list[bytes | SpanWrong] | None:
     if len(body) > SEPARATE_MAX:
         return None
     try:
-        spans = json.loads(body)["spans"]
+        # decoded here: given bytes, json would take UTF-16 and UTF-32 too
+        spans = json.loads(body.decode("utf-8-sig", "surrogatepass"))["spans"]
     except (ValueError, RecursionError, KeyError, TypeError, IndexError):
         return None
     return [_strict(span) for span in spans] if isinstance(spans, list) else None

@@ -111,6 +111,8 @@ class Writer:
         self._queued_bytes = 0
         self._state: StoreBusy | None = StoreBusy("Beacon is opening its database; send this again in a moment.")
         self._db: sqlite3.Connection | None = None
+        self._inode = -1
+        self._open_again = 0.0
         self._stopping = False
         self._checkpoints = Checkpoints(path)
         self.refused: asyncio.Future[Refused] = self._loop.create_future()
@@ -155,10 +157,8 @@ class Writer:
     def _run(self) -> None:
         carry: _Work | None = None
         closing = False
-        while not closing or carry is not None:
-            if self._db is None and not self._open():
-                closing = self._fail_waiting(closing)
-                continue
+        self._ready()
+        while carry is not None or not closing:
             try:
                 work = carry or self._queue.get(timeout=IDLE_S)
             except queue.Empty:
@@ -167,6 +167,8 @@ class Writer:
             carry = None
             if work is None:
                 closing = True
+            elif not self._ready():
+                self._answer([work], error=self._state)
             elif work.command is not None:
                 self._run_command(work)
             else:
@@ -225,7 +227,8 @@ class Writer:
         """Run `body` between BEGIN and COMMIT. On any error everything is as before, and the error is raised;
         states of disk and file as StoreBusy."""
         db = self._db
-        assert db is not None
+        if db is None:  # let go after a fault, by the request before this one
+            raise self._state or StoreBusy("Beacon is opening its database anew; send this again in a moment.")
         try:
             db.execute("BEGIN IMMEDIATE")
             counters = read_counters(db)
@@ -283,29 +286,29 @@ class Writer:
 
     # ------------------------------------------------------------ opening and closing
 
-    def _open(self) -> bool:
+    def _open(self) -> None:
         try:
             migrate_if_legacy(self._path, self._migrating)
             db = connect_writer(self._path, self._durability)
             upgrade(db, self._path)
             self._path.chmod(0o600)
+            self._inode = self._path.stat().st_ino
             counters = read_counters(db)
         except StoreBusy as e:
             self._wait_to_open(e, e)
-            return False
+            return
         except Refused as e:
             self._state = StoreBusy(e.detail, 60)
             self._loop.call_soon_threadsafe(self._refuse, e)
-            return False
+            return
         except (sqlite3.Error, OSError) as e:
             busy = as_store_busy(e) if isinstance(e, sqlite3.Error) else None
             self._wait_to_open(busy or StoreBusy(f"The database cannot be opened: {e}. See `beacon doctor`."), e)
-            return False
+            return
         self._db = db
         self._state = None
         self._loop.call_soon_threadsafe(self._on_open, counters.epoch, counters.seq)
         self._checkpoints.start()
-        return True
 
     def _wait_to_open(self, state: StoreBusy, error: Exception) -> None:
         """Something to sit out: log it once, answer it to whoever asks, try again."""
@@ -323,21 +326,27 @@ class Writer:
         if not self.refused.done():
             self.refused.set_result(refused)
 
-    def _fail_waiting(self, closing: bool) -> bool:
-        """Answer what waits with why the database is not open; returns whether to close."""
-        until = time.monotonic() + REOPEN_S
-        while (left := until - time.monotonic()) > 0 and not closing:
-            try:
-                work = self._queue.get(timeout=left)
-            except queue.Empty:
-                break
-            if work is None:
-                closing = True
-            else:
-                self._answer([work], error=self._state)
-        return closing
+    def _ready(self) -> bool:
+        """Whether the database is open; opens it, at most every REOPEN_S, when it is not. A file that was deleted or
+        replaced is let go: what is written to it now nobody would ever read."""
+        if self._db is not None and not self._in_place():
+            log.warning("%s was deleted or replaced; opening what is there now", self._path)
+            self._checkpoints.stop()
+            self._close_connection()
+        if self._db is None and time.monotonic() >= self._open_again:
+            self._open()
+            self._open_again = time.monotonic() + REOPEN_S
+        return self._db is not None
+
+    def _in_place(self) -> bool:
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
 
     def _idle(self) -> None:
+        if not self._ready():
+            return
         if self._state is not None:
             self._probe()
         elif self._db is not None:

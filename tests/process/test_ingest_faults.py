@@ -177,3 +177,23 @@ def test_one_requests_bad_data_does_not_sink_its_group(home: Path) -> None:
         db.close()
         assert statuses == {"first": 200, "good": 200, "poison": 500, "fine": 200}
         assert rows(home, "SELECT count(*) FROM spans WHERE name IN ('first', 'good', 'fine')") == [(3,)]
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved away", "deleted without its WAL"])
+def test_a_database_that_is_taken_away_is_made_anew(home: Path, how: str) -> None:
+    with Process("ingest", home) as ingest:
+        post(ingest, span("s1"))
+        epoch = rows(home, "SELECT epoch FROM counters")
+        path = home / "traces.db"
+        if how == "moved away":
+            path.rename(home / "kept.db")
+        else:
+            path.unlink()
+        if how == "deleted":
+            for suffix in ("-wal", "-shm"):
+                (home / f"traces.db{suffix}").unlink(missing_ok=True)
+        wait_for(lambda: path.exists() and ingest.answers(), "a new database")
+        post(ingest, span("s2"))
+        assert rows(home, "SELECT span_id FROM spans") == [("s2",)]
+        assert rows(home, "SELECT epoch FROM counters") != epoch
+        assert rows(home, "PRAGMA integrity_check") == [("ok",)]

@@ -21,13 +21,15 @@ from typing import Any
 import pytest
 
 from beacon.contract.units import NS
-from beacon.errors import Refused, StoreBusy
+from beacon.errors import REFUSED_EXIT, Refused, StoreBusy
 from beacon.store.connect import PAGE_SIZE, connect_reader, connect_writer
 from beacon.store.rows import SPAN_COLUMNS, TRACE_COLUMNS, span_of, trace_of
 from beacon.store.version import kind_of, newest_schema, upgrade
 from ingest.legacy.migrate import migrate_if_legacy
 from ingest.legacy.report import MigrationReport
 from tests import legacy_files as legacy
+from tests.processes import Process, short_home, wait_for
+from tests.processes import span as posted_span
 
 STEPS = (
     "held", "backup written", "new file written", "backup kept", "new file synced", "old file without WAL", "replaced",
@@ -581,17 +583,19 @@ class TestRefused:
             file.write(b"\xa5" * 300)
         self.check_damaged(db_path)
 
-    def test_damage_that_reading_every_row_does_not_meet(self, db_path: Path) -> None:
+    @pytest.mark.parametrize("index", ["idx_spans_start", "idx_spans_trace_id"])
+    def test_damage_that_reading_every_row_does_not_meet(self, db_path: Path, index: str) -> None:
+        """A row that an index lacks."""
         make(db_path)
         with closing(sqlite3.connect(db_path, isolation_level=None)) as db:
             legacy.fill(db, 100)
             db.execute("PRAGMA writable_schema=ON")
-            index = db.execute("SELECT * FROM sqlite_master WHERE name = 'idx_spans_start'").fetchone()
-            db.execute("DELETE FROM sqlite_master WHERE name = 'idx_spans_start'")
+            row = db.execute("SELECT * FROM sqlite_master WHERE name = ?", (index,)).fetchone()
+            db.execute("DELETE FROM sqlite_master WHERE name = ?", (index,))
         with closing(sqlite3.connect(db_path, isolation_level=None)) as db:
             legacy.insert(db, "spans", legacy.span("not in the index", None))
             db.execute("PRAGMA writable_schema=ON")
-            db.execute("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", index)
+            db.execute("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", row)
         self.check_damaged(db_path)
 
     def check_damaged(self, db_path: Path) -> None:
@@ -697,10 +701,15 @@ class TestKilled:
         path = original.copy(tmp_path / "killed")
         subprocess.run([sys.executable, "-c", CHILD, str(path), step], cwd=ROOT, stdout=subprocess.DEVNULL)
         assert len(names_in(path.parent)) > 3
-        seen: list[set[str]] = []
+        seen: set[str] = set()
+
+        def nothing_free(folder: Path) -> int:
+            seen.update(names_in(folder))
+            return 0
+
         with pytest.raises(Refused, match="MB free"):
-            migrate_if_legacy(path, silent, free_bytes=lambda folder: seen.append(names_in(folder)) or 0)
-        assert seen[0] <= {"traces.db", "traces.db-wal", "traces.db-shm"}
+            migrate_if_legacy(path, silent, free_bytes=nothing_free)
+        assert seen <= {"traces.db", "traces.db-wal", "traces.db-shm"}
         assert original.found(path) == "old"
         original.finish(path)
 
@@ -770,3 +779,67 @@ class TestKilled:
             said = pipe.read()
         os.waitpid(pid, 0)
         return int(said)
+
+
+class TestIngest:
+    """The process that does it, as a user starts it."""
+
+    @pytest.fixture
+    def home(self) -> Iterator[Path]:
+        with short_home() as home:
+            yield home
+
+    def test_it_migrates_says_so_and_goes_on_from_there(self, home: Path) -> None:
+        legacy.make_with_wal(home / "traces.db", "legacy.create(db); legacy.fill(db, 3000)")
+        with Process("ingest", home) as ingest, Process("query", home) as query:
+            wait_for(
+                lambda: ingest.ask("POST", "/v1/spans", {"spans": [posted_span("new", "t-new")]}).status == 200,
+                "ingest",
+            )
+            old = next(iter(spans_in(home / "traces.db").values()))
+            more = posted_span("new", old["trace_id"], parent_span_id=old["span_id"])
+            assert ingest.ask("POST", "/v1/spans", {"spans": [more]}).json["accepted"] == 1
+            trace = query.ask("GET", f"/v1/traces/{old['trace_id']}").json
+            assert trace["span_count"] == len(trace["spans"]) == 11
+            assert old["attributes"] in [span["attributes"] for span in trace["spans"]]
+            page = query.ask("GET", "/v1/traces?limit=2").json
+            assert (page["total"], page["traces"][0]["trace_id"]) == (301, "t-new")
+            assert ingest.end(signal.SIGTERM) == 0
+        log = ingest.log.read_text()
+        assert "backing up traces.db" in log
+        assert "migrated 3,000 spans in 300 traces" in log
+        assert names_in(home) >= AFTER
+
+    def test_killed_again_and_again_it_ends_well(self, home: Path) -> None:
+        path = home / "traces.db"
+        legacy.make_with_wal(path, "legacy.create(db); legacy.fill(db, 20000)")
+        for started in ("traces.db.backup-partial", "traces.db.migrating"):
+            ingest = Process("ingest", home)
+            ingest.start(wait=False)
+            wait_for((home / started).exists, started)
+            ingest.end(signal.SIGKILL)
+            assert len(legacy.rows_of(path)["spans"]) == 20_000
+        with Process("ingest", home) as ingest:
+            assert len(spans_in(path)) == 20_000
+            assert {name for name in names_in(home) if "traces.db." in name} == {"traces.db.backup-*", "traces.db.lock"}
+
+    @pytest.mark.parametrize("kind", ["newer", "foreign", "no database"])
+    def test_what_it_must_not_open_makes_it_stay_down(self, home: Path, kind: str) -> None:
+        path = home / "traces.db"
+        if kind == "no database":
+            path.write_bytes(b"dear diary" * 200)
+        else:
+            with closing(connect_writer(path)) as db:
+                if kind == "newer":
+                    upgrade(db, path)
+                    db.execute("PRAGMA user_version=99")
+                else:
+                    db.execute("CREATE TABLE notes (id)")
+        before = path.read_bytes()
+        ingest = Process("ingest", home)
+        ingest.start(wait=False)
+        wait_for(ingest.ended, "the refusal")
+        assert ingest.child is not None
+        assert ingest.child.returncode == REFUSED_EXIT
+        assert str(path) in ingest.log.read_text()
+        assert path.read_bytes() == before
