@@ -63,7 +63,7 @@ class Subscriber:
         self._socket.setsockopt(zmq.RCVHWM, hwm)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.RECONNECT_IVL, 20)
-        self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
+        self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 40)  # back before 2,000 rows have changed: heal, not resync
         self._socket.connect(f"ipc://{path}")
         self._fd: int = self._socket.getsockopt(zmq.FD)  # type: ignore[assignment]
         self._loop.add_reader(self._fd, self._drain)

@@ -126,7 +126,7 @@ class Proxy:
                 raise _down(errand, why, sent=False)
 
     async def _send(self, connection: Connection, errand: _Errand) -> None:
-        """Send the request whole, and wait for the head of its answer. Raises `Lost`."""
+        """Send the request, and wait for the head of its answer, if not for all of it. Raises `Lost`."""
         connection.start(without_body=errand.method == "HEAD", deadline=self._loop.time() + errand.pool.limits.answer_s)
         if errand.body.more:
             await self._stream_body(connection, errand)
@@ -134,6 +134,9 @@ class Proxy:
             connection.write([errand.head, *errand.body.parts])
         if errand.watched:
             await self._head_while_there(connection, errand.receive)
+        elif errand.may_hold:
+            # killed between the head and the body of its answer, a process has not answered yet
+            await connection.whole()
         else:
             await connection.head()
         connection.deadline = 0.0

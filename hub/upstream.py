@@ -99,6 +99,11 @@ class Connection(asyncio.Protocol):
         while not self.answered:
             await self._wait()
 
+    async def whole(self) -> None:
+        """Wait until the answer is complete, or longer than may be held. Raises `Lost`."""
+        while not self.complete and self._held <= READ_AHEAD_MAX:
+            await self._wait()
+
     async def more(self) -> None:
         """Wait until there is something to `take` or the answer is complete. Raises `Lost`."""
         while not self._chunks and not self.complete:

@@ -41,9 +41,10 @@ UPDATE_SPAN = f"UPDATE spans SET {', '.join(f'{f} = ?' for f in _SPAN_MUTABLE)} 
 UPDATE_ATTRIBUTES = "UPDATE span_attributes SET attributes = ? WHERE span_row = ?"
 INSERT_TRACES = RowInserts("traces", TRACE_FIELDS)
 _TRACE_MUTABLE = tuple(
-    f for f in TRACE_FIELDS if f not in ("trace_row", "trace_id", "tags", "created_ns", "created_seq")
+    f for f in TRACE_FIELDS if f not in ("trace_row", "trace_id", "start_ns", "tags", "created_ns", "created_seq")
 )
 UPDATE_TRACE = f"UPDATE traces SET {', '.join(f'{f} = ?' for f in _TRACE_MUTABLE)} WHERE trace_row = ?"
+UPDATE_TRACE_START = "UPDATE traces SET start_ns = ? WHERE trace_row = ?"
 
 _mutable_of_span = attrgetter(*_SPAN_MUTABLE, "span_row")
 _mutable_of_trace = attrgetter(*_TRACE_MUTABLE, "trace_row")
@@ -135,11 +136,13 @@ class _Fold:
         self._before: dict[tuple[str, str], SpanState] = {}
         self._changed: dict[tuple[str, str], SpanState] = {}
         self._stale: set[str] = set()
+        self._starts: dict[str, int] = {}
 
     def load(self, arrivals: list[Arrival]) -> None:
         ids = {a.span.trace_id for a in arrivals}
         rows = self._db.execute(SELECT_TRACES, (msgspec.json.encode(list(ids)).decode(),))
         self._traces = {row[1]: TraceState(*row) for row in rows}
+        self._starts = {trace_id: trace.start_ns for trace_id, trace in self._traces.items()}
         if not self._traces:
             return
         wanted = [
@@ -239,10 +242,15 @@ class _Fold:
             set_extremes(trace, (SpanState(*row) for row in rest))
             if trace_id in self._created_traces:
                 db.execute(UPDATE_TRACE, _mutable_of_trace(trace))
+                db.execute(UPDATE_TRACE_START, (trace.start_ns, trace.trace_row))
         touched = [t for trace_id, t in self._touched.items() if trace_id not in self._created_traces]
         for trace in touched:
             counters.seq += 1
             trace.seq = counters.seq
         if touched:
             db.executemany(UPDATE_TRACE, [_mutable_of_trace(t) for t in touched])
+            db.executemany(
+                UPDATE_TRACE_START,
+                [(t.start_ns, t.trace_row) for t in touched if t.start_ns != self._starts[t.trace_id]],
+            )
         return Changes(list(self._created_traces.values()), touched, spans, [])

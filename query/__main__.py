@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from beacon.config import Settings
 from beacon.process import run
 from beacon.web import serve_unix
@@ -20,18 +18,12 @@ POINTS_WAITING = 512
 WALKS_WAITING = 32
 """Reads that may be under way or wait; above it 503."""
 
-SWITCH_S = 0.0005
-"""Seconds the interpreter lets one thread run while another waits: a search that decodes held up the event loop, and
-with it every first page, for the default of 5 ms at a time."""
-
-
 FREED_KEPT = 4 * 1024 * 1024
 """Bytes. glibc hands a freed block of 128 KiB back to the system at once, and a trace of 1.6 MB is made of those: the
 page faults of getting them again took 1.3 of its 3.4 ms. Freeing one block of this size raises that limit to it."""
 
 
 async def main(settings: Settings) -> None:
-    sys.setswitchinterval(SWITCH_S)
     bytes(FREED_KEPT)
     connections = Connections(settings.db_path)
     points = Readers(connections, "point", threads=POINT_READERS, waiting_max=POINTS_WAITING)

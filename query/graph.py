@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from beacon.contract.records import Graph, GraphEdge, GraphNode, GraphNodeData, Point, encode
 from beacon.contract.units import duration_ms, usd_from_pico
 from beacon.errors import NotFound
+from query.walk import Walk
 
 COLUMN_WIDTH = 280.0
 ROW_HEIGHT = 110.0
 """Pixels between a parent and its child, and between two leaves: what a node of 220 x 80 needs to stand free."""
 
+SLICE_SPANS = 20_000
+"""Spans read in one transaction, some 30 ms; nearly every trace is one slice."""
+
 _ROWS = (
     "SELECT s.span_id, s.parent_span_id, s.span_type, s.name, s.status, s.start_ns, s.end_ns, s.cost_pico, "
-    "s.framework FROM spans s WHERE s.trace_row = ? ORDER BY s.start_ns, s.span_id"
+    "s.framework FROM spans s WHERE s.trace_row = ? AND s.span_id > ? ORDER BY s.span_id LIMIT ?"
 )
 
 
-def read_graph(db: sqlite3.Connection, trace_id: str) -> bytes:
+def read_graph(walk: Walk, trace_id: str) -> bytes:
     """The graph as JSON. Raises `NotFound`."""
-    trace = db.execute("SELECT trace_row FROM traces WHERE trace_id = ?", (trace_id,)).fetchone()
-    if trace is None:
-        raise NotFound("Trace not found")
-    return encode(graph_of(db.execute(_ROWS, trace).fetchall()))
+    rows: list[tuple[Any, ...]] = []
+    while len(rows) % SLICE_SPANS == 0:
+        with walk.snapshot() as db:
+            trace = db.execute("SELECT trace_row FROM traces WHERE trace_id = ?", (trace_id,)).fetchone()
+            if trace is None:
+                raise NotFound("Trace not found")
+            more = db.execute(_ROWS, (trace[0], rows[-1][0] if rows else "", SLICE_SPANS)).fetchall()
+        if not more:
+            break
+        rows += more
+    return encode(graph_of(rows))
 
 
-def graph_of(rows: Sequence[tuple[Any, ...]]) -> Graph:
-    """Rows of a trace's spans, by start, as a graph: `sequence` counts from 1, an edge stands where the parent is in
+def graph_of(spans: Iterable[tuple[Any, ...]]) -> Graph:
+    """Rows of a trace's spans as a graph: `sequence` counts from 1, an edge stands where the parent is in
     the trace and is not the span itself."""
+    rows = sorted(spans, key=lambda row: (row[5], row[0]))
     place = {row[0]: i for i, row in enumerate(rows)}
     parents = [place.get(row[1], -1) for row in rows]
     positions = tidy_tree(parents)

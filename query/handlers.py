@@ -82,7 +82,7 @@ class Handlers:
     async def get_trace(self, call: Call) -> Reply:
         trace_id = require_id(call.path["trace_id"], "Trace")
         light = call.query.fields == "light"
-        known = call.headers.get(b"if-none-match", b"").decode("latin-1")
+        known = [tag.strip() for tag in call.headers.get(b"if-none-match", b"").decode("latin-1").split(",")]
         detail = await self._points.read(spans.read_detail, trace_id, light, known)
         headers = [(b"etag", detail.etag.encode())]
         if detail.too_large:
@@ -92,7 +92,7 @@ class Handlers:
         return Reply(chunks=detail.chunks, headers=headers)
 
     async def get_graph(self, call: Call) -> Reply:
-        return _json(await self._points.read(graph.read_graph, require_id(call.path["trace_id"], "Trace")))
+        return _json(await self._points.walk(graph.read_graph, require_id(call.path["trace_id"], "Trace")))
 
     # ------------------------------------------------------------ exports
 

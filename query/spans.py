@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -113,8 +113,8 @@ def _span_row(db: sqlite3.Connection, span_id: str, trace_id: str | None) -> int
     return row
 
 
-def read_detail(db: sqlite3.Connection, trace_id: str, light: bool, known_etag: str | None) -> Detail:
-    """A trace with its spans by (start_time, span_id). Raises `NotFound`."""
+def read_detail(db: sqlite3.Connection, trace_id: str, light: bool, known: Sequence[str]) -> Detail:
+    """A trace with its spans by (start_time, span_id); no chunks when its etag is one of `known`. Raises `NotFound`."""
     began = time.monotonic()
     row = db.execute(
         f"SELECT c.epoch, c.seq, t.trace_row, t.seq, {TRACE_COLUMNS} FROM traces t, counters c WHERE t.trace_id = ?",
@@ -125,7 +125,7 @@ def read_detail(db: sqlite3.Connection, trace_id: str, light: bool, known_etag: 
     epoch, seq, trace_row, trace_seq = row[:4]
     # the writer moves a trace's seq on with every change of the trace or of any span in it
     etag = f'W/"{epoch}-{trace_seq}{"-light" if light else ""}"'
-    if etag == known_etag:
+    if etag in known:
         return Detail(etag, None)
     rows = []
     size = 0

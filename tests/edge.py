@@ -110,6 +110,7 @@ class Behind:
         self.seen: list[Request] = []
         self.connections = 0
         self.open: set[asyncio.StreamWriter] = set()
+        self._handlers: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -124,17 +125,25 @@ class Behind:
             self._server.close()
         for writer in list(self.open):
             writer.transport.abort()
+        for handler in list(self._handlers):
+            handler.cancel()
+        while self._handlers:
+            await asyncio.sleep(0)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open.add(writer)
+        handler = asyncio.current_task()
+        assert handler is not None
+        self._handlers.add(handler)
         try:
             while (request := await _read_head(reader)) is not None:
                 self.seen.append(request)
                 await self.respond(request, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # asyncio's server logs a handler that ends cancelled as an error
         finally:
+            self._handlers.discard(handler)
             self.open.discard(writer)
             writer.close()
 

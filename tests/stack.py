@@ -13,7 +13,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from beacon.config import Settings
 from beacon.environment import read_environment
 from beacon.errors import Refused
 from beacon.supervision import ProcessState, SupervisorDown, process_states, supervisor_pid
+from beacon.supervisord import SETTLED_S
 from tests.processes import REPOSITORY, Answer, wait_for
 
 COMMAND = (sys.executable, "-m", "beacon.cli")
@@ -148,12 +150,34 @@ class Stack:
         """Wait until /health answers 200 with status ok: workers are there too."""
         wait_for(lambda: self._health().get("status") == "ok", "the stack to be healthy", timeout)
 
+    @contextmanager
+    def without(self, name: str) -> Iterator[dict[str, int]]:
+        """A context in which the process `name` has been killed and is not started again: supervisord stands still
+        meanwhile. Gives the pids of before."""
+        pids = self.pids()
+        os.kill(pids["supervisord"], signal.SIGSTOP)
+        try:
+            os.kill(pids[name], signal.SIGKILL)
+            wait_for(lambda: not alive(pids[name]), f"{name} to end")
+            yield pids
+        finally:
+            os.kill(pids["supervisord"], signal.SIGCONT)
+
     def wait_replaced(self, name: str, old: int, timeout: float = START_S) -> int:
         """Wait until the process `name` runs under another pid than `old`; the new pid."""
         pid: int = wait_for(
             lambda: (new := self.pids().get(name, old)) != old and new, f"{name} to be replaced", timeout
         )
         return pid
+
+    def wait_settled(self, name: str, timeout: float = START_S) -> None:
+        """Wait until supervisord counts `name` as one that works, which is started again at once when it ends, and not
+        after a pause."""
+
+        def settled() -> bool:
+            return next(state.uptime for state in self.states() if state.name == name) > SETTLED_S
+
+        wait_for(settled, f"{name} to settle", timeout)
 
     def wait_gone(self, pids: Mapping[str, int], timeout: float = START_S) -> None:
         """Wait until none of `pids` runs any more."""

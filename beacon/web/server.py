@@ -69,8 +69,8 @@ class HttpProtocol(HttpToolsProtocol):
         body = encode(ErrorBody(detail))
         reason = b"Bad Request" if status == 400 else b"Request Header Fields Too Large"
         self.transport.write(
-            b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
-            % (status, reason, len(body), body)
+            b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\nx-content-type-options: nosniff\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (status, reason, len(body), body)
         )
         self.transport.close()
 

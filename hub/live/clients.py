@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from beacon.contract.events import Event
 
@@ -42,12 +42,10 @@ class Client:
         """Queue `frames`, `size` bytes in all. A client that has lapsed gets nothing until it has read its resync."""
         if self.lapsed:
             return
-        if (
-            len(self._queue) + len(frames) > QUEUE_EVENTS_MAX
-            or self._bytes + size > QUEUE_BYTES_MAX
-            or self._clients.waiting_bytes + size > TOTAL_BYTES_MAX
-        ):
+        if len(self._queue) + len(frames) > QUEUE_EVENTS_MAX or self._bytes + size > QUEUE_BYTES_MAX:
             self.lapse()
+            return
+        if not self._clients.make_room(size, self):
             return
         self._queue.extend(frames)
         self._bytes += size
@@ -122,11 +120,20 @@ class Clients:
 
     def resync(self) -> None:
         """Everyone may have missed something."""
-        for client in self._global:
+        for client in self._everyone():
             client.lapse()
+
+    def make_room(self, size: int, client: Client) -> bool:
+        """Let those furthest behind lapse until `size` more bytes may wait: who keeps up is not to pay for them.
+        False when `client` itself was one of them."""
+        while self.waiting_bytes and self.waiting_bytes + size > TOTAL_BYTES_MAX:
+            max(self._everyone(), key=lambda each: each.waiting[1]).lapse()
+        return not client.lapsed
+
+    def _everyone(self) -> Iterator[Client]:
+        yield from self._global
         for clients in self._by_trace.values():
-            for client in clients:
-                client.lapse()
+            yield from clients
 
     def _take_out(self, client: Client) -> None:
         if client.trace_id is None:

@@ -75,7 +75,7 @@ def test_a_file_of_the_original_layout_is_left_alone_until_it_is_migrated() -> N
 def test_a_replaced_file_is_read_by_every_lane() -> None:
     with short_home() as home:
         with Store(home / "traces.db") as store:
-            store.put(stored_span("old", "t"))
+            store.put(stored_span("old", "t", name="old"))
         with Process("query", home) as query:
             assert found(query.ask("GET", "/v1/search?q=old")) == 1
             assert query.ask("GET", "/v1/spans/old").status == 200
@@ -95,7 +95,7 @@ def found(answer: Answer) -> int:
 
 # ---------------------------------------------------------------- long work and short
 
-SLOW_SPANS = 60
+SLOW_SPANS = 24
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +110,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 SLOW_SEARCH = "/v1/search?q=absent"
+EXPORT_OF_ALL = "/v1/traces/export?trace_ids=" + ",".join(f"t{i}" for i in range(SLOW_SPANS))
 
 
 def test_first_pages_do_not_wait_behind_searches(large: Path) -> None:
@@ -117,7 +118,7 @@ def test_first_pages_do_not_wait_behind_searches(large: Path) -> None:
         shutil.copy(large, home / "traces.db")
         with Process("query", home) as query:
             one_search = seconds(query, SLOW_SEARCH)
-            searches = [threading.Thread(target=query.ask, args=("GET", SLOW_SEARCH)) for _ in range(4)]
+            searches = [threading.Thread(target=query.ask, args=("GET", SLOW_SEARCH)) for _ in range(6)]
             for search in searches:
                 search.start()
             pages = []
@@ -126,7 +127,7 @@ def test_first_pages_do_not_wait_behind_searches(large: Path) -> None:
             for search in searches:
                 search.join()
             assert len(pages) > 10
-            assert sorted(pages)[len(pages) // 2] < one_search / 10
+            assert max(pages) < one_search / 2
 
 
 def seconds(query: Process, path: str) -> float:
@@ -158,32 +159,29 @@ def ask_without_waiting(query: Process, path: str) -> socket.socket:
 def test_it_stops_soon_whatever_it_is_doing(large: Path) -> None:
     with short_home() as home:
         shutil.copy(large, home / "traces.db")
-        query = Process("query", home)
-        query.start()
-        searching = ask_without_waiting(query, SLOW_SEARCH)
-        exporting = ask_without_waiting(query, "/v1/traces/export?trace_ids=" + ",".join(f"t{i}" for i in range(60)))
-        assert exporting.recv(10).startswith(b"HTTP/1.1 200")
-        began = time.monotonic()
-        assert query.end(signal.SIGTERM) == 0
-        assert time.monotonic() - began < 10
-        searching.close()
-        exporting.close()
+        with (
+            Process("query", home) as query,
+            ask_without_waiting(query, SLOW_SEARCH),
+            ask_without_waiting(query, EXPORT_OF_ALL) as exporting,
+        ):
+            assert exporting.recv(12) == b"HTTP/1.1 200"
+            began = time.monotonic()
+            assert query.end(signal.SIGTERM) == 0
+            assert time.monotonic() - began < 10
 
 
 def test_a_client_that_does_not_read_does_not_hold_a_snapshot(large: Path) -> None:
     with short_home() as home:
         shutil.copy(large, home / "traces.db")
-        with Process("query", home) as query, Store(home / "traces.db") as store:
-            path = "/v1/traces/export?trace_ids=" + ",".join(f"t{i}" for i in range(60))
-            lazy = ask_without_waiting(query, path)
-            assert lazy.recv(10).startswith(b"HTTP/1.1 200")
+        with Process("query", home) as query, Store(home / "traces.db") as store, contextlib.ExitStack() as opened:
+            lazy = opened.enter_context(ask_without_waiting(query, EXPORT_OF_ALL))
+            assert lazy.recv(12) == b"HTTP/1.1 200"
             store.put(stored_span("s", "new", attributes={"text": "x" * 100_000}))
             # truncating the log succeeds only when no reader holds a snapshot of it
             wait_for(
                 lambda: store.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0, "the WAL to shrink"
             )
             read_to_the_end(lazy)
-            lazy.close()
 
 
 def read_to_the_end(connection: socket.socket) -> None:

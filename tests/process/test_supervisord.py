@@ -176,10 +176,14 @@ def test_signals_are_heard_at_once(supervisor: Supervisor) -> None:
     supervisor.pid()
     assert supervisor.child is not None
     log = supervisor.folder / "supervisord.log"
+
+    def wait_heard(times: int) -> None:
+        wait_for(lambda: log.read_text().count("received SIGUSR2") == times, "the signal")
+
     began = time.monotonic()
     for count in range(1, 6):
         supervisor.child.send_signal(signal.SIGUSR2)
-        wait_for(lambda count=count: log.read_text().count("received SIGUSR2") == count, "the signal")
+        wait_heard(count)
     assert time.monotonic() - began < 2
 
 

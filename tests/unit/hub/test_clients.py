@@ -10,6 +10,7 @@ from beacon.contract.events import RESYNC_FRAME, Event
 from hub.live import clients as clients_module
 from hub.live.clients import Client, Clients
 from hub.live.socket import LiveSocket, chosen_subprotocol, read_request
+from tests.edge import run
 
 
 def event(seq: int, *traces: str, frame: bytes = b"") -> Event:
@@ -76,6 +77,21 @@ def test_a_full_queue_is_emptied_and_nothing_more_comes_until_the_resync_is_read
     client.lapsed = False  # as its sender does when it can send
     clients.deliver([event(6)])
     assert drained(client) == [b"6"]
+
+
+def test_who_keeps_up_does_not_pay_for_those_who_do_not(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients_module, "TOTAL_BYTES_MAX", 100)
+    stuck, slow, reads = clients.add(), clients.add(), clients.add()
+    clients.subscribe(stuck, "a")
+    for seq in range(20):
+        clients.deliver([event(seq, "a", frame=b"x" * 5)])
+        if seq % 3 == 0:
+            drained(slow)
+        assert drained(reads) == [b"x" * 5]
+    assert stuck.lapsed
+    assert not slow.lapsed
+    assert not reads.lapsed
+    assert clients.waiting_bytes == slow.waiting[1]
 
 
 def test_bytes_that_wait_are_counted_and_given_back(clients: Clients) -> None:
@@ -174,7 +190,7 @@ def test_a_thousand_clients_are_enough() -> None:
         assert wire.sent == ["websocket.accept", "websocket.close"]
         assert feed.joined == []
 
-    asyncio.run(test())
+    run(test, timeout=10)
 
 
 def test_the_resync_comes_in_place_of_what_was_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,4 +221,4 @@ def test_the_resync_comes_in_place_of_what_was_dropped(monkeypatch: pytest.Monke
         await running
         assert feed.left == feed.joined
 
-    asyncio.run(test())
+    run(test, timeout=10)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beacon.errors import NotFound
+from query import graph
 from query.graph import COLUMN_WIDTH, ROW_HEIGHT, graph_of, tidy_tree
-from tests.store_fixture import SECOND, START_NS
+from tests.store_fixture import SECOND, START_NS, Store, stored_span
+from tests.unit.query.lane import lane
 
 PARENTS = st.integers(0, 30).flatmap(lambda n: st.lists(st.integers(-1, max(-1, n - 1)), min_size=n, max_size=n))
 
@@ -77,20 +83,33 @@ def row(span_id: str, parent: str | None, *, start: int = 0, end: int | None = 0
 
 
 def test_nodes_carry_what_the_contract_says() -> None:
-    graph = graph_of([row("a", None, end=2 * SECOND), row("b", "a", start=1, end=None)])
-    first, second = graph.nodes
+    made = graph_of([row("a", None, end=2 * SECOND), row("b", "a", start=1, end=None)])
+    first, second = made.nodes
     assert (first.id, first.type) == ("a", "spanNode")
     facts = first.data
     assert (facts.span_id, facts.span_type, facts.name, facts.status) == ("a", "llm_call", "A", "ok")
     assert (facts.duration_ms, facts.cost_usd, facts.sequence, facts.framework) == (2000.0, 0.0025, 1, "crew")
     assert (second.data.sequence, second.data.duration_ms) == (2, None)
-    assert [(e.id, e.source, e.target) for e in graph.edges] == [("e-a-b", "a", "b")]
+    assert [(e.id, e.source, e.target) for e in made.edges] == [("e-a-b", "a", "b")]
 
 
 def test_an_edge_stands_only_where_the_parent_is_another_span_of_the_trace() -> None:
-    graph = graph_of([row("a", "elsewhere"), row("b", "b"), row("c", "d"), row("d", "c")])
-    assert [(e.source, e.target) for e in graph.edges] == [("d", "c"), ("c", "d")]
-    assert len({(n.position.x, n.position.y) for n in graph.nodes}) == 4
+    made = graph_of([row("a", "elsewhere"), row("b", "b"), row("c", "d"), row("d", "c")])
+    assert [(e.source, e.target) for e in made.edges] == [("d", "c"), ("c", "d")]
+    assert len({(n.position.x, n.position.y) for n in made.nodes}) == 4
+
+
+def test_a_trace_of_many_slices_is_one_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph, "SLICE_SPANS", 4)
+    with Store(tmp_path / "traces.db") as store, lane(store.path) as one:
+        for spans in (1, 3, 4, 5, 8, 9):
+            trace_id = f"t{spans}"
+            rows = [stored_span(f"s{i}", trace_id, start_ns=START_NS - i) for i in range(spans)]
+            store.put(*rows, stored_span("s0", "other"))
+            nodes = json.loads(one.walk(graph.read_graph, trace_id))["nodes"]
+            assert [n["id"] for n in nodes] == [f"s{i}" for i in reversed(range(spans))]
+        with pytest.raises(NotFound):
+            one.walk(graph.read_graph, "none")
 
 
 def test_an_empty_graph_is_empty() -> None:

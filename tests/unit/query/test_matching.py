@@ -153,7 +153,8 @@ def through_sqlite(likely: Probe, attributes: str, name: str) -> tuple[bool, boo
 @example({"k": "K"}, "", "k", 1)
 @example({"k": "中"}, "", "中", 2)
 @example({"k": json.dumps("中文")}, "", "文", 2)
-@example({"k": '["\\u005cu4e2d"]'}, "", "中", 1)
+@example({"k": "xay"}, "", "A", 2)
+@example({"xKy": ""}, "", "k", 5)
 def test_the_probe_never_drops_a_match(value: dict[str, Any], name: str, needle: str, how: int) -> None:
     folded = needle.casefold()
     text = escaped(value, how)
@@ -163,6 +164,12 @@ def test_the_probe_never_drops_a_match(value: dict[str, Any], name: str, needle:
         assert by_attributes
     if find(name, folded) is not None:
         assert by_name
+
+
+def test_the_probe_knows_an_escape_whose_backslash_is_escaped() -> None:
+    raw = rb"""{"k": "[\"\u005cu4e2d\"]"}"""
+    assert find_in_attributes(raw, "中") is not None
+    assert through_sqlite(probe("中"), raw.decode(), "")[0]
 
 
 def test_the_probe_spares_most_texts_from_decoding() -> None:

@@ -80,24 +80,25 @@ def test_a_statement_that_does_not_end_is_stopped_and_the_next_read_works(
 
 
 def test_a_cancelled_walk_stops(store: Store) -> None:
-    steps = 0
+    between, go_on = threading.Event(), threading.Event()
 
     def endless(walking: Walk) -> None:
-        nonlocal steps
         while True:
             with walking.snapshot() as db:
                 count(db)
-                steps += 1
+            between.set()  # where an interrupt finds no statement to stop
+            go_on.wait(20)
 
     async def main() -> None:
         lane = Readers(Connections(store.path), "test", threads=1, waiting_max=4)
         try:
             walking = asyncio.create_task(lane.walk(endless))
-            while steps == 0:
+            while not between.is_set():
                 await asyncio.sleep(0.001)
             walking.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await walking
+            go_on.set()
             # the only thread is free again
             assert await asyncio.wait_for(lane.read(count), 10) == 1
         finally:
@@ -112,14 +113,14 @@ def test_a_cancelled_statement_stops(store: Store) -> None:
         started = threading.Event()
 
         def for_ever(db: sqlite3.Connection) -> None:
-            started.set()
-            db.execute(FOR_EVER).fetchone()
+            db.create_function("started", 0, started.set)
+            # called from inside the statement: an interrupt before it would pass unnoticed
+            db.execute(FOR_EVER.replace("SELECT 1", "SELECT started() IS NOT NULL")).fetchone()
 
         try:
             reading = asyncio.create_task(lane.read(for_ever))
             while not started.is_set():
                 await asyncio.sleep(0.001)
-            await asyncio.sleep(0.05)  # well inside the statement: an interrupt before it would pass unnoticed
             reading.cancel()
             assert await asyncio.wait_for(lane.read(count), 3) == 1
         finally:

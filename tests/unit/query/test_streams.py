@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from beacon.errors import NotFound, QueueFull, StoreBusy
 from query.export import trace_walk
 from query.export.streams import Exports, Pieces
 from query.export.trace_walk import TraceChanged
+from tests.processes import wait_for
 from tests.store_fixture import START_NS, Store, stored_span
 
 SPANS = 200
@@ -112,15 +114,20 @@ def test_nothing_is_open_between_two_parts(store: Store, small_parts: None) -> N
     async def test() -> None:
         before = threading.active_count()
         pieces = Exports(store.path).beacon_json("t")
-        await anext(pieces)
-        assert not [t for t in threading.enumerate() if "_connection_worker_thread" in t.name]
-        store.put(stored_span("s", "other"))
         store.db.execute("PRAGMA busy_timeout=0")
-        assert store.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        for i in range(20):
+            await anext(pieces)
+            wait_for(no_connection, "the connection of the part to be closed")
+            store.put(stored_span(f"s{i}", "other"))
+            assert store.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
         await pieces.aclose()
         assert threading.active_count() <= before + 2  # the threads that render
 
     run(test)
+
+
+def no_connection() -> bool:
+    return not any("_connection_worker_thread" in thread.name for thread in threading.enumerate())
 
 
 def test_only_so_many_exports_run_at_a_time_and_one_that_is_closed_makes_room(store: Store) -> None:
@@ -149,6 +156,18 @@ def test_a_client_that_stops_reading_is_given_up(store: Store, monkeypatch: pyte
 
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(asyncio.create_task(send()), 10)
+
+    run(test)
+
+
+def test_a_client_that_reads_slowly_is_not(store: Store, small_parts: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace_walk, "STALL_S", 1.0)
+
+    async def test() -> None:
+        began = time.monotonic()
+        async for _ in Exports(store.path).beacon_json("t"):
+            await asyncio.sleep(0.06)
+        assert time.monotonic() - began > 1.2
 
     run(test)
 

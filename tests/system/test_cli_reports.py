@@ -1,0 +1,147 @@
+"""The commands that tell or show something, on the real stack."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+
+from beacon.supervision import call
+from beacon.version import VERSION
+from tests.processes import wait_for
+from tests.stack import PROCESSES, MakeStack, Stack
+
+
+def test_status_has_a_line_a_process(stack: Stack) -> None:
+    done = stack.beacon("status")
+    assert done.returncode == 0
+    head, titles, *rows = done.stdout.splitlines()
+    assert stack.url in head
+    assert "health ok" in head
+    assert "MEMORY (PSS)" in titles or "MEMORY (RSS)" in titles
+    shown = {row.split()[0]: row for row in rows}
+    assert set(shown) == PROCESSES | {"total"}
+    for name, pid in stack.pids().items():
+        assert "RUNNING" in shown[name]
+        assert str(pid) in shown[name].split()
+        assert shown[name].endswith("MB")
+
+
+def test_status_tells_of_a_process_that_does_not_run(stack: Stack) -> None:
+    call(stack.settings.supervisor_socket, "supervisor.stopProcess", "beacon:query")
+    done = stack.beacon("status")
+    assert done.returncode == 1
+    assert "degraded" in done.stdout
+    assert "STOPPED" in next(row for row in done.stdout.splitlines() if row.startswith("query"))
+    doctor = stack.beacon("doctor")
+    assert doctor.returncode == 1
+    assert "query is STOPPED" in doctor.stdout
+
+
+def test_logs_of_one_and_of_all(make_stack: MakeStack) -> None:
+    stack = make_stack(BEACON_LOG_LEVEL="DEBUG")
+    assert stack.beacon("logs").returncode == 1, "no log yet"
+    stack.start()
+    hub = stack.beacon("logs", "hub", "-n", "1000").stdout.splitlines()
+    assert hub == stack.log("hub").splitlines()[: len(hub)]
+    assert any("listening" in line for line in hub)
+    assert len(stack.beacon("logs", "-n", "2").stdout.splitlines()) == 2
+    assert "spawned: 'hub'" in stack.beacon("logs", "supervisord").stdout
+    unknown = stack.beacon("logs", "hubb")
+    assert unknown.returncode == 1
+    assert "replay_worker" in unknown.stderr
+
+
+def test_logs_follow(stack: Stack) -> None:
+    with subprocess.Popen(
+        [*stack.program, "logs", "hub", "-n", "0", "-f"],
+        env={**stack.env, "PYTHONUNBUFFERED": "1"},
+        cwd=stack.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as follower:
+        assert follower.stdout is not None
+        log = stack.home / "logs" / "hub.log"
+        wait_for(lambda: _has_open(follower.pid, log), "the log to be followed")
+        with log.open("a") as file:
+            file.write("2026-01-31T14:00:00.100Z INFO hub test: a new line\n")
+        assert "a new line" in follower.stdout.readline()
+        follower.send_signal(signal.SIGINT)
+        assert follower.wait(10) == 0
+        assert follower.stdout.read() == ""
+
+
+def _has_open(pid: int, path: Path) -> bool:
+    return str(path) in {file.path for file in psutil.Process(pid).open_files()}
+
+
+def test_doctor_finds_a_healthy_stack_healthy(stack: Stack) -> None:
+    done = stack.beacon("doctor", "--json")
+    findings = json.loads(done.stdout)["findings"]
+    assert done.returncode == 0, done.stdout
+    assert [finding for finding in findings if finding["level"] == "problem"] == []
+    assert {"settings", "modes", "disk", "port", "sockets", "database", "schema", "processes", "health"} <= {
+        finding["check"] for finding in findings
+    }
+
+
+def test_doctor_finds_what_was_broken(stack: Stack) -> None:
+    stack.stop()
+    stack.home.chmod(0o755)
+    with closing(sqlite3.connect(stack.home / "traces.db")) as db:
+        db.execute("PRAGMA user_version=999")
+    done = stack.beacon("doctor")
+    assert done.returncode == 1
+    assert f"chmod 700 {stack.home}" in done.stdout
+    assert "schema 999" in done.stdout
+
+
+def test_the_example_can_be_looked_at(stack: Stack) -> None:
+    done = stack.beacon("send-example")
+    assert done.returncode == 0, done.stderr
+    (url,) = (word for word in done.stdout.split() if "/v1/traces/" in word)
+    trace = stack.ask("GET", url.removeprefix(stack.url)).json
+    assert trace["name"] == "plan a day trip"
+    assert trace["span_count"] == 5
+    assert trace["status"] == "error"
+    assert trace["error_count"] == 1
+    assert trace["total_tokens"] == 587
+    assert trace["total_cost_usd"] > 0
+    found = stack.ask("GET", "/v1/search?q=annecy").json
+    assert found["total"] >= 1
+
+
+def test_the_example_needs_beacon(make_stack: MakeStack) -> None:
+    done = make_stack().beacon("send-example")
+    assert done.returncode == 1
+    assert "beacon up" in done.stderr
+
+
+def test_open_starts_the_browser(stack: Stack) -> None:
+    browser = stack.folder / "browser"
+    opened = stack.folder / "opened"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    browser.chmod(0o755)
+    done = stack.beacon("open", BROWSER=str(browser))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == stack.url
+    wait_for(lambda: opened.exists() and opened.read_text(), "the browser")
+    assert opened.read_text().strip() == stack.url
+
+
+def test_version() -> None:
+    done = subprocess.run([sys.executable, "-m", "beacon.cli", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"beacon {VERSION}"
+
+
+def test_nothing_is_written_to_the_folder_it_is_started_in(stack: Stack) -> None:
+    stack.beacon("send-example")
+    stack.stop()
+    assert [path.name for path in stack.folder.iterdir()] == ["home"]
