@@ -18,6 +18,10 @@ EVENTS_HWM = 256
 """Messages of at most 256 KiB: 64 MiB a subscriber may lag behind before PUB drops, and the hub heals."""
 
 
+DRAIN_MAX = 2
+"""Messages of at most 256 KiB taken in one turn of the event loop."""
+
+
 class Publisher:
     """An XPUB socket bound at `path`. `subscribed(topic)` tells whether anybody listens; messages nobody listens
     to need not even be built. `send` never blocks: at the high-water mark ZeroMQ drops, and receivers heal."""
@@ -83,8 +87,9 @@ class Subscriber:
             self._context.term()
 
     def _drain(self) -> None:
-        # at most 64 at a time, so that a burst does not hold up the loop; the rest on its next turn
-        for _ in range(64):
+        # few at a time, the rest on the loop's next turns: those who pass the messages on must get a turn between them,
+        # or a commit of 9,000 events overflows their queues while they could have kept up (measured with 64)
+        for _ in range(DRAIN_MAX):
             if self._socket.closed:
                 return
             try:

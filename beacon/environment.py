@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +25,15 @@ SDK_NAMES = frozenset({"BEACON_BACKEND_URL", "BEACON_ENABLED", "BEACON_AUTO_PATC
 """Read by beacon-sdk in the user's own program; nothing to do with the server, so never warned about."""
 
 ENV_FILE = ".env"
+
+ALIKE = 0.6
+"""difflib's ratio from which one name may be meant as the other: PROT is 0.75 like PORT, FOO 0.33 like PORT."""
+
+TOKEN = re.compile(r"[A-Za-z0-9._~-]+")
+"""What needs no escape in any place a token travels: a header, and a websocket's subprotocol, where `=` and `/` may
+not stand."""
+
+_PREFIX = "BEACON_"
 
 
 class Environment(BaseSettings):
@@ -75,6 +85,7 @@ def read_environment(environ: Mapping[str, str], overrides: Mapping[str, Any] | 
     except ValidationError as e:
         wrong = "; ".join(f"BEACON_{str(err['loc'][0]).upper()}={err['input']!r}: {err['msg']}" for err in e.errors())
         raise Refused(f"These settings cannot be used: {wrong}.") from e
+    _require_sendable(read.token)
     home = _absolute(read.home)
     settings = Settings(
         home=home,
@@ -104,7 +115,27 @@ def unknown_names(environ: Mapping[str, str]) -> list[tuple[str, str | None]]:
     names = set(environ) | set(dotenv_values(ENV_FILE) if Path(ENV_FILE).is_file() else ())
     known = KNOWN_NAMES | SDK_NAMES | {RESOLVED_NAME}
     unknown = sorted(n for n in names if n.upper().startswith("BEACON_") and n.upper() not in known)
-    return [(n, next(iter(difflib.get_close_matches(n.upper(), sorted(KNOWN_NAMES), 1)), None)) for n in unknown]
+    return [(n, _nearest(n.upper().removeprefix(_PREFIX))) for n in unknown]
+
+
+def _nearest(rest: str) -> str | None:
+    """The setting most like `rest`, a name without its prefix (that alone would make BEACON_FOO much like BEACON_HOME);
+    word by word too, since people write BEACON_PORT and BEACON_DB. Among equals the first declared."""
+
+    def likeness(known: str) -> float:
+        return max(difflib.SequenceMatcher(None, rest, word).ratio() for word in (known, *known.split("_")))
+
+    best = max((name.upper() for name in Environment.model_fields), key=likeness)
+    return _PREFIX + best if likeness(best) >= ALIKE else None
+
+
+def _require_sendable(token: str | None) -> None:
+    """Raises `Refused`, without the secret itself, when a client could not send `token`."""
+    if token and not TOKEN.fullmatch(token):
+        raise Refused(
+            "BEACON_TOKEN may only hold letters (a-z, A-Z), digits and . _ ~ -, because clients send it in headers "
+            "that allow no others. Choose another, for example what this prints: openssl rand -hex 32"
+        )
 
 
 def is_loopback(host: str) -> bool:

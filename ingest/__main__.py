@@ -37,16 +37,16 @@ async def main(settings: Settings) -> None:
         writer = Writer(settings.db_path, settings.durability, live.publish, live.opened)
         writer.start()
         beats = asyncio.create_task(beat(live, workers))
-        refusal = asyncio.create_task(stop_when_refused(writer))
+        failure = asyncio.create_task(stop_when_failed(writer))
         try:
             await serve_unix(Handlers(writer, workers).application(), settings.socket_path("ingest"))
         finally:
             beats.cancel()
-            refusal.cancel()
+            failure.cancel()
             await writer.close()
             publisher.close()
-        if writer.refused.done():
-            raise writer.refused.result()
+        if writer.failed.done():
+            raise writer.failed.result()
 
 
 async def beat(live: LiveEvents, workers: Workers) -> None:
@@ -56,9 +56,10 @@ async def beat(live: LiveEvents, workers: Workers) -> None:
         await asyncio.sleep(HEARTBEAT_S)
 
 
-async def stop_when_refused(writer: Writer) -> None:
-    """A database that must not be opened (newer schema, not ours) ends the process, and it stays down."""
-    await asyncio.shield(writer.refused)
+async def stop_when_failed(writer: Writer) -> None:
+    """A database that must not be opened (newer schema, not ours) ends the process, and it stays down; a bug of the
+    writer ends it too, and supervisord starts it anew."""
+    await asyncio.shield(writer.failed)
     os.kill(os.getpid(), signal.SIGTERM)
 
 

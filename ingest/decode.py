@@ -7,7 +7,6 @@ decoding gives the typed columns.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -19,9 +18,9 @@ from beacon.contract.limits import ATTRIBUTES_DEPTH_MAX, RESERVED_TRACE_IDS, TIM
 from beacon.contract.records import SpanError
 from beacon.contract.requests import SpanInput
 from beacon.contract.units import ns_from_seconds
-from beacon.errors import Invalid
 from beacon.web.application import invalid_json, split_location
 from ingest.columns import Columns, derive_columns
+from ingest.separate import SpanWrong, separate_spans
 
 SLICE = 256
 """Spans decoded between two turns of the event loop when a body is large."""
@@ -92,10 +91,8 @@ def _decode_one_by_one(body: bytes, out: Decoded) -> Iterator[None]:
     """Something in the body is wrong: find out what, and keep the spans that are right."""
     try:
         raws: Sequence[Raw | bytes | SpanWrong] = _decode_raw_batch(body).spans
-    except RecursionError as e:
-        raise Invalid("The body is nested too deeply.", [("body", "nested too deeply")]) from e
-    except msgspec.DecodeError as e:
-        separated = _separate(body)
+    except (msgspec.DecodeError, RecursionError) as e:
+        separated = separate_spans(body)
         if separated is None:
             raise invalid_json(e, body) from e
         raws = separated
@@ -114,40 +111,6 @@ def _decode_one_by_one(body: bytes, out: Decoded) -> Iterator[None]:
             yield
 
 
-SEPARATE_MAX = 8 * 1024 * 1024
-"""Bytes of a body that is worth taking apart in Python when it is not JSON."""
-
-
-def _separate(body: bytes) -> list[bytes | SpanWrong] | None:
-    """The spans of a body that is JSON to Python alone: `json.dumps` writes NaN and halves of surrogate pairs, which
-    are no JSON. Those spans are refused; the others of the batch need not go down with them. None when it is not even
-    that.
-    """
-    if len(body) > SEPARATE_MAX:
-        return None
-    try:
-        # decoded here: given bytes, json would take UTF-16 and UTF-32 too
-        spans = json.loads(body.decode("utf-8-sig", "surrogatepass"))["spans"]
-    except (ValueError, RecursionError, KeyError, TypeError, IndexError):
-        return None
-    return [_strict(span) for span in spans] if isinstance(spans, list) else None
-
-
-def _strict(span: Any) -> bytes | SpanWrong:
-    """`span` as JSON text, or the field that cannot be."""
-    fields = span.items() if isinstance(span, dict) else [("", span)]
-    for name, value in fields:
-        try:
-            json.dumps([name, value], ensure_ascii=False, allow_nan=False).encode()
-        except UnicodeEncodeError:
-            return SpanWrong(name, "holds half of a surrogate pair (\\ud800-\\udfff), which is no character")
-        except ValueError:
-            return SpanWrong(name, "holds NaN or an infinite number, which JSON does not have")
-        except RecursionError:
-            return SpanWrong(name, f"nested more than {ATTRIBUTES_DEPTH_MAX} levels deep")
-    return json.dumps(span, ensure_ascii=False).encode()
-
-
 def _take(index: int, span: SpanInput, out: Decoded) -> None:
     try:
         arrival = check_span(index, span)
@@ -156,15 +119,6 @@ def _take(index: int, span: SpanInput, out: Decoded) -> None:
     else:
         out.arrivals.append(arrival)
         out.size += arrival.size
-
-
-class SpanWrong(ValueError):
-    """One span that cannot be kept: `loc` is the place inside it, `msg` says what is wrong."""
-
-    def __init__(self, loc: str, msg: str) -> None:
-        super().__init__(f"{loc}: {msg}")
-        self.loc = loc
-        self.msg = msg
 
 
 def check_span(index: int, span: SpanInput) -> Arrival:

@@ -88,8 +88,10 @@ class Handlers:
         return json_reply(DeletedCount(deleted))
 
     async def import_trace(self, call: Call) -> Reply:
-        export, arrivals = decode_import(call.body)
-        return json_reply(await self._writer.run(import_trace(export, arrivals)))
+        export, arrivals = await decode_import(call.body)
+        size = len(call.body)
+        call.body = None
+        return json_reply(await self._writer.run(import_trace(export, arrivals), size))
 
     async def ingest_health(self, call: Call) -> Reply:
         if self._writer.state is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -11,7 +12,8 @@ from beacon.contract.records import Imported
 from beacon.contract.requests import ImportTrace, required_fields
 from beacon.errors import BadRequest, Conflict, Invalid
 from beacon.web.application import invalid_json
-from ingest.decode import Arrival, SpanWrong, check_span
+from ingest.decode import SLICE, Arrival, check_span
+from ingest.separate import SpanWrong
 from ingest.spans import store
 from ingest.writer import Command, Transaction
 
@@ -25,9 +27,9 @@ class _Head(Struct):
     traces: msgspec.Raw | msgspec.UnsetType = UNSET
 
 
-def decode_import(body: bytes) -> tuple[ImportTrace, list[Arrival]]:
-    """The export in `body`, its spans checked. Raises `BadRequest` for another format or version, `Invalid` naming
-    every span that is wrong."""
+async def decode_import(body: bytes) -> tuple[ImportTrace, list[Arrival]]:
+    """The export in `body`, its spans checked, others let in between slices of them. Raises `BadRequest` for another
+    format or version, `Invalid` naming every span that is wrong."""
     try:
         head = msgspec.json.decode(body, type=_Head)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
@@ -43,16 +45,18 @@ def decode_import(body: bytes) -> tuple[ImportTrace, list[Arrival]]:
         export = msgspec.json.decode(body, type=ImportTrace)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
         raise invalid_json(e, body) from e
-    return export, _check(export)
+    return export, await _check(export)
 
 
-def _check(export: ImportTrace) -> list[Arrival]:
+async def _check(export: ImportTrace) -> list[Arrival]:
     errors: list[tuple[str, str]] = []
     arrivals: list[Arrival] = []
     if not export.spans:
         errors.append(("spans", "a trace has at least one span"))
     seen: set[str] = set()
     for i, span in enumerate(export.spans):
+        if i % SLICE == SLICE - 1:
+            await asyncio.sleep(0)
         where = f"spans[{i}]"
         if span.trace_id != export.trace.trace_id:
             errors.append((f"{where}.trace_id", f"is not the trace's, {export.trace.trace_id}"))

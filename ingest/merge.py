@@ -1,12 +1,14 @@
 """How an arrival becomes part of a stored span. Pure.
 
 A later arrival replaces, field by field, what it sends. One exception: an open copy (a whole span with no end) never
-reopens a closed span, and says nothing new about it: clients send a span when it starts and again when it ends, and the
-two may arrive in either order.
+reopens a closed span. Clients send a span when it starts and again when it ends, and the two may arrive in either
+order; so an open copy that comes late only fills in what was not sent with the end, as if it had come first.
+`closed_fields` remembers what was.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -42,7 +44,26 @@ class SpanState(Struct, gc=False):
     created_ns: int
     created_seq: int
     seq: int
+    closed_fields: int
     attributes: str
+
+
+_BITS = {
+    "parent_span_id": 1,
+    "span_type": 2,
+    "name": 4,
+    "status": 8,
+    "error_message": 16,
+    "start_ns": 32,
+    "sdk_language": 64,
+    "attributes": 128,
+    "annotations": 256,
+    "end_ns": 512,
+}
+"""The bit of each field in `closed_fields`."""
+
+ALL_FIELDS = sum(_BITS.values())
+"""`closed_fields` of a closed span to which an open copy has nothing to add."""
 
 
 class Incomplete(ValueError):
@@ -64,29 +85,53 @@ def first_seen(arrival: Arrival) -> SpanState:
         raise Incomplete(missing)
     columns = arrival.columns
     assert columns is not UNSET, "decoding sets the columns whenever span_type is there"
+    sent = _sent(arrival)
     return SpanState(
         0,
         0,
         span.span_id,
-        _or_none(span.parent_span_id),
-        span.span_type,  # type: ignore[arg-type]
-        span.name,  # type: ignore[arg-type]
-        "unset" if span.status is UNSET else span.status,
-        _or_none(span.error_message),
-        arrival.start_ns,  # type: ignore[arg-type]
-        _or_none(arrival.end_ns),
+        sent.get("parent_span_id"),
+        sent["span_type"],
+        sent["name"],
+        sent.get("status", "unset"),
+        sent.get("error_message"),
+        sent["start_ns"],
+        sent.get("end_ns"),
         columns.model,
         columns.tokens,
         columns.cost_pico,
         columns.framework,
         columns.session_id,
-        _or_none(span.sdk_language),
-        "[]" if arrival.annotations is UNSET else arrival.annotations,
+        sent.get("sdk_language"),
+        sent.get("annotations", "[]"),
         0,
         0,
         0,
-        "{}" if arrival.attributes is UNSET else arrival.attributes,
+        0 if sent.get("end_ns") is None else _bits(sent),
+        sent.get("attributes", "{}"),
     )
+
+
+def _sent(arrival: Arrival) -> dict[str, Any]:
+    """What `arrival` sends, by the names of SpanState."""
+    span = arrival.span
+    fields = {
+        "parent_span_id": span.parent_span_id,
+        "span_type": span.span_type,
+        "name": span.name,
+        "status": span.status,
+        "error_message": span.error_message,
+        "start_ns": arrival.start_ns,
+        "end_ns": arrival.end_ns,
+        "sdk_language": span.sdk_language,
+        "attributes": arrival.attributes,
+        "annotations": arrival.annotations,
+    }
+    return {name: value for name, value in fields.items() if value is not UNSET}
+
+
+def _bits(sent: Iterable[str]) -> int:
+    return sum(_BITS[name] for name in sent)
 
 
 def is_open_copy(stored: SpanState, arrival: Arrival) -> bool:
@@ -100,27 +145,19 @@ def is_open_copy(stored: SpanState, arrival: Arrival) -> bool:
 
 def merge(stored: SpanState, arrival: Arrival) -> SpanState:
     """`stored` with what `arrival` sends; `stored` itself when nothing changes."""
+    changes = _sent(arrival)
+    closed_fields = stored.closed_fields
     if is_open_copy(stored, arrival):
+        changes = {k: v for k, v in changes.items() if k != "end_ns" and not _BITS[k] & closed_fields}
+    else:
+        if stored.end_ns is not None and changes.get("end_ns", 0) is None:
+            del changes["end_ns"]  # a closed span stays closed
+        if stored.end_ns is not None or changes.get("end_ns") is not None:
+            closed_fields |= _bits(changes)
+    changes = {k: v for k, v in changes.items() if v != getattr(stored, k)}
+    if not changes and closed_fields == stored.closed_fields:
         return stored
-    span = arrival.span
-    sent: dict[str, Any] = {
-        "parent_span_id": span.parent_span_id,
-        "span_type": span.span_type,
-        "name": span.name,
-        "status": span.status,
-        "error_message": span.error_message,
-        "start_ns": arrival.start_ns,
-        "end_ns": arrival.end_ns,
-        "sdk_language": span.sdk_language,
-        "attributes": arrival.attributes,
-        "annotations": arrival.annotations,
-    }
-    if stored.end_ns is not None and arrival.end_ns is None:
-        del sent["end_ns"]  # a closed span stays closed
-    changes = {k: v for k, v in sent.items() if v is not UNSET and v != getattr(stored, k)}
-    if not changes:
-        return stored
-    after = msgspec.structs.replace(stored, **changes)
+    after = msgspec.structs.replace(stored, **changes, closed_fields=closed_fields)
     if "attributes" in changes or "span_type" in changes:
         columns = derive_columns(after.span_type, msgspec.json.decode(after.attributes))
         after = msgspec.structs.replace(after, **columns._asdict())
@@ -169,7 +206,3 @@ def span_record(trace_id: str, s: SpanState) -> Span:
         Raw(s.annotations.encode()),
         s.sdk_language,
     )
-
-
-def _or_none(value: Any) -> Any:
-    return None if value is UNSET else value

@@ -52,8 +52,8 @@ def _events_of(changes: Changes) -> Iterator[Event]:
         record = span_record(change.trace_id, change.after)
         if change.before is None:
             yield events.span_created(change.after.seq, record)
-        else:
-            yield events.span_updated(change.after.seq, record, changed_fields(change.before, change.after))
+        elif changed := changed_fields(change.before, change.after):
+            yield events.span_updated(change.after.seq, record, changed)
     for trace in changes.traces_updated:
         yield events.trace_updated(trace.seq, trace_record(trace))
     for seq, trace_ids in changes.deleted:

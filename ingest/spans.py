@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from beacon.contract.records import SpanError
+from beacon.errors import Refused
 from ingest.decode import Arrival
 from ingest.inserts import RowInserts
 from ingest.merge import Incomplete, SpanState, first_seen, merge
@@ -66,7 +67,11 @@ _COUNTER_FIELDS = Counters.__struct_fields__
 
 
 def read_counters(db: sqlite3.Connection) -> Counters:
-    return Counters(*db.execute(f"SELECT {', '.join(_COUNTER_FIELDS)} FROM counters").fetchone())
+    """Raises `Refused` for a database that has lost the row: nothing can be counted on in it."""
+    row = db.execute(f"SELECT {', '.join(_COUNTER_FIELDS)} FROM counters").fetchone()
+    if row is None:
+        raise Refused("The database is damaged: its row of counters is gone. Restore a backup (see `beacon doctor`).")
+    return Counters(*row)
 
 
 def write_counters(db: sqlite3.Connection, counters: Counters) -> None:

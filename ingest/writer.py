@@ -62,6 +62,24 @@ class Transaction:
 Command = Callable[[Transaction], Any]
 
 
+def _opening() -> StoreBusy:
+    return StoreBusy("Beacon is opening its database; send this again in a moment.")
+
+
+def file_id(path: Path) -> tuple[int, int] | None:
+    """What tells the file at `path` from any other that was or will be there; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def side_files(path: Path) -> list[Path]:
+    """The WAL and the shared memory that belong to the database at `path`."""
+    return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm")]
+
+
 def _touch(tx: Transaction) -> None:
     """A write that changes nothing a client can see."""
     tx.db.execute("UPDATE counters SET seq = seq")
@@ -90,6 +108,7 @@ class Commit:
 class Writer:
     """Owns the connection and the thread. Made on the event loop; `submit` and `run` are called there.
 
+    `failed` is set when it cannot go on: to a Refused, or to the bug that ended its thread.
     `on_commit` is called on the event loop, after the requests were woken, in commit order; `on_open` once the
     database is open, with (epoch, seq).
     """
@@ -109,14 +128,15 @@ class Writer:
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._queued_spans = 0
         self._queued_bytes = 0
-        self._state: StoreBusy | None = StoreBusy("Beacon is opening its database; send this again in a moment.")
+        self._state: StoreBusy | None = _opening()
         self._db: sqlite3.Connection | None = None
-        self._inode = -1
+        self._file: tuple[int, int] | None = None
+        self._side_files: list[tuple[int, int] | None] = [None, None]
         self._open_again = 0.0
         self._stopping = False
         self._checkpoints = Checkpoints(path)
-        self.refused: asyncio.Future[Refused] = self._loop.create_future()
-        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self.failed: asyncio.Future[BaseException] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._run_or_fail, name="writer", daemon=True)
 
     # ------------------------------------------------------------ on the event loop
 
@@ -125,7 +145,10 @@ class Writer:
 
     async def submit(self, arrivals: list[Arrival], size: int) -> Stored:
         """Store one request's arrivals; returns after COMMIT. Raises `QueueFull`, `StoreBusy`."""
-        if self._queued_spans + len(arrivals) > QUEUE_SPANS or self._queued_bytes + size > QUEUE_BYTES:
+        # a request larger than the whole queue is taken when nothing waits: the body limit bounds it
+        if self._queued_spans and (
+            self._queued_spans + len(arrivals) > QUEUE_SPANS or self._queued_bytes + size > QUEUE_BYTES
+        ):
             raise QueueFull("Spans arrive faster than the disk takes them; send this again in a moment.")
         self._queued_spans += len(arrivals)
         self._queued_bytes += size
@@ -134,10 +157,10 @@ class Writer:
         stored: Stored = await work.future
         return stored
 
-    async def run(self, command: Command) -> Any:
+    async def run(self, command: Command, size: int = 0) -> Any:
         """Run `command` in a transaction of its own; returns what it returned, after COMMIT. Its BeaconErrors roll the
         transaction back and are raised here."""
-        work = _Work(self._loop.create_future(), command=command)
+        work = _Work(self._loop.create_future(), command=command, size=size)
         self._queue.put(work)
         return await work.future
 
@@ -154,6 +177,19 @@ class Writer:
 
     # ------------------------------------------------------------ on the writer's thread
 
+    def _run_or_fail(self) -> None:
+        """A bug must not leave requests waiting for a thread that is gone: they are answered, and the process ends, to
+        be started anew."""
+        try:
+            self._run()
+        except BaseException as e:
+            log.exception("the writer has failed; this is a bug, and the process ends to start anew")
+            self._state = StoreBusy("Beacon's writer has failed and is being restarted; send this again in a moment.")
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._fail, e)
+            while (work := self._queue.get()) is not None:
+                self._answer([work], error=self._state)
+
     def _run(self) -> None:
         carry: _Work | None = None
         closing = False
@@ -168,7 +204,7 @@ class Writer:
             if work is None:
                 closing = True
             elif not self._ready():
-                self._answer([work], error=self._state)
+                self._answer([work], error=self._state or _opening())
             elif work.command is not None:
                 self._run_command(work)
             else:
@@ -221,14 +257,14 @@ class Writer:
             self._answer([work], error=e)
         else:
             self._answer([work], results=[result], commit=commit)
-            self._checkpoints.written(self._db, 0)
+            self._checkpoints.written(self._db, work.size)
 
     def _transact(self, body: Command) -> tuple[Any, Commit]:
         """Run `body` between BEGIN and COMMIT. On any error everything is as before, and the error is raised;
         states of disk and file as StoreBusy."""
         db = self._db
         if db is None:  # let go after a fault, by the request before this one
-            raise self._state or StoreBusy("Beacon is opening its database anew; send this again in a moment.")
+            raise self._state or _opening()
         try:
             db.execute("BEGIN IMMEDIATE")
             counters = read_counters(db)
@@ -292,14 +328,16 @@ class Writer:
             db = connect_writer(self._path, self._durability)
             upgrade(db, self._path)
             self._path.chmod(0o600)
-            self._inode = self._path.stat().st_ino
             counters = read_counters(db)
+            db.execute("UPDATE counters SET seq = seq")  # a write makes the WAL, so that we know which one is ours
+            self._file = file_id(self._path)
+            self._side_files = [file_id(side) for side in side_files(self._path)]
         except StoreBusy as e:
             self._wait_to_open(e, e)
             return
         except Refused as e:
             self._state = StoreBusy(e.detail, 60)
-            self._loop.call_soon_threadsafe(self._refuse, e)
+            self._loop.call_soon_threadsafe(self._fail, e)
             return
         except (sqlite3.Error, OSError) as e:
             busy = as_store_busy(e) if isinstance(e, sqlite3.Error) else None
@@ -322,27 +360,34 @@ class Writer:
         if self._stopping:
             raise self._state  # the old file stays, whole; the next start begins anew
 
-    def _refuse(self, refused: Refused) -> None:
-        if not self.refused.done():
-            self.refused.set_result(refused)
+    def _fail(self, error: BaseException) -> None:
+        if not self.failed.done():
+            self.failed.set_result(error)
 
     def _ready(self) -> bool:
         """Whether the database is open; opens it, at most every REOPEN_S, when it is not. A file that was deleted or
         replaced is let go: what is written to it now nobody would ever read."""
         if self._db is not None and not self._in_place():
-            log.warning("%s was deleted or replaced; opening what is there now", self._path)
-            self._checkpoints.stop()
-            self._close_connection()
+            self._let_go()
         if self._db is None and time.monotonic() >= self._open_again:
             self._open()
             self._open_again = time.monotonic() + REOPEN_S
         return self._db is not None
 
     def _in_place(self) -> bool:
-        try:
-            return self._path.stat().st_ino == self._inode
-        except OSError:
-            return False
+        return file_id(self._path) == self._file
+
+    def _let_go(self) -> None:
+        """Close a file that is no longer at its path. SQLite finds a WAL by its path alone: our old one, which query's
+        readers still hold open, would be played back into the file that is there now, so it goes first."""
+        log.warning("%s was deleted or replaced; opening what is there now", self._path)
+        self._checkpoints.stop()
+        for side, known in zip(side_files(self._path), self._side_files, strict=True):
+            if known is not None and file_id(side) == known:
+                side.unlink()
+        self._state = _opening()
+        self._open_again = 0.0
+        self._close_connection()
 
     def _idle(self) -> None:
         if not self._ready():

@@ -10,8 +10,9 @@ from beacon.errors import BeaconError, StoreBusy, Unavailable
 from beacon.store.connect import APPLICATION_ID, connect_reader
 from beacon.store.version import newest_schema
 
-Identity = tuple[int, int]
-"""(device, inode): a migration renames a new file over the path, and an open connection would go on reading the old."""
+Identity = tuple[int, int, int]
+"""(device, inode, inode of the shared memory): a migration renames a new file over the path, and an open connection
+would go on reading the old; one that was opened before ingest put a foreign WAL away would go on reading that."""
 
 # Primary result codes (the low byte of sqlite_errorcode) that are states of file, disk or lock, not bugs of ours
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -35,7 +36,11 @@ def identity(path: Path) -> Identity:
         raise StoreBusy("There is no database yet. ingest makes it when it starts; try again in a moment.") from e
     except OSError as e:
         raise StoreBusy(f"The database cannot be reached: {e.strerror}. See `beacon doctor`.", 2) from e
-    return stat.st_dev, stat.st_ino
+    try:
+        shared = os.stat(f"{path}-shm").st_ino
+    except OSError:
+        shared = 0
+    return stat.st_dev, stat.st_ino, shared
 
 
 def open_database(path: Path) -> sqlite3.Connection:

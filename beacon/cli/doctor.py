@@ -13,7 +13,7 @@ from beacon.cli.target import Target, find
 from beacon.environment import unknown_names
 from beacon.errors import Refused
 from beacon.ports import holder, taken_address
-from beacon.supervision import ProcessState, SupervisorDown, process_states
+from beacon.supervision import ProcessState, SupervisorDown, answers, process_states
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -41,7 +41,7 @@ def examine(target: Target) -> list[Finding]:
         *_port(target, serves),
         *look.check_sockets(settings, serves),
         *look.check_lock(settings, serves),
-        *look.check_database(settings),
+        *look.check_database(settings, _written(target)),
         *look.check_processes(_states(target), up),
         *look.check_health(health, serves, target.url),
     ]
@@ -59,6 +59,13 @@ def _port(target: Target, up: bool) -> list[Finding]:
             Finding("problem", "port", f"this user may not listen on port {port}", "Choose one above 1023: --port N.")
         ]
     return look.check_port(port, up, taken, lambda: holder(port))
+
+
+def _written(target: Target) -> bool:
+    """Whether an ingest runs that writes the database these settings name."""
+    settings, record = target.settings, target.record
+    other = record is not None and record.db_path != str(settings.db_path)
+    return not other and answers(settings.socket_path("ingest"))
 
 
 def _states(target: Target) -> list[ProcessState] | None:

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -180,16 +181,30 @@ def check_lock(settings: Settings, up: bool) -> list[Finding]:
     return []
 
 
-def check_database(settings: Settings) -> list[Finding]:
-    """Whether the database can be read, is whole, and has a schema this Beacon knows."""
+def check_database(settings: Settings, written: bool) -> list[Finding]:
+    """Whether the database can be read, is whole, and has a schema this Beacon knows; `written` says that an ingest
+    runs that writes it."""
     path = settings.db_path
     if not path.exists():
+        if written:
+            return [
+                Finding(
+                    "problem",
+                    "database",
+                    f"{path} is gone, and ingest runs: the file was deleted or moved away",
+                    "Stop Beacon (beacon down), put the file or a backup back if you have one, then: beacon up.",
+                )
+            ]
         return [ok("database", f"{path} is not there yet; Beacon makes it when it starts")]
     try:
         with contextlib.closing(connect_reader(path)) as db:
             kind = kind_of(db)
             version = db.execute("PRAGMA user_version").fetchone()[0]
             damage = [row[0] for row in db.execute("PRAGMA quick_check(5)") if row[0] != "ok"]
+            # SQLite sees nothing wrong with that, but ingest refuses to guess the numbers that stood there
+            known = kind == "beacon" and version <= newest_schema()
+            if known and db.execute("SELECT 1 FROM counters").fetchone() is None:
+                damage.append("its row of counters is gone")
     except sqlite3.DatabaseError as e:
         locked = "locked" in str(e)
         return [
@@ -244,6 +259,9 @@ def check_health(health: Health, up: bool, url: str) -> list[Finding]:
         return [ok("health", "Beacon is not up; start it with: beacon up")]
     if not health.http_status:
         return [Finding("problem", "health", f"{url} does not answer", "beacon logs hub")]
+    if health.http_status == HTTPStatus.UNAUTHORIZED:
+        what = f"{url} answers 401: it does not take BEACON_TOKEN as it is set here"
+        return [Finding("problem", "health", what, "Set BEACON_TOKEN to what Beacon was started with.")]
     found = [
         Finding("problem", "health", f"{part} is {state}", f"beacon logs {part}")
         for part, state in health.parts.items()

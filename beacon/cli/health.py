@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Literal
 
@@ -15,10 +16,14 @@ from beacon.config import Settings
 from beacon.errors import REFUSED_EXIT
 from beacon.supervision import ProcessState, SupervisorDown, answers, process_states
 
-Outcome = Literal["healthy", "refused", "ended", "late"]
+Outcome = Literal["healthy", "refused", "denied", "ended", "late"]
 
 START_S = 20.0
 """Seconds a start may take before it counts as failed; they begin anew while ingest is migrating a database."""
+
+SETTLE_S = 2.0
+"""Seconds from the first 200 to a status of `ok`: the replay workers announce themselves a moment after ingest is
+there, and whoever reads "is up" may look at /health at once."""
 
 POLL_S = 0.01
 """Seconds between looks; a refused connection costs 0.1 ms."""
@@ -74,10 +79,12 @@ class Start:
         self._pids: dict[str, set[int]] = {}
         self._marks = marks
         self._told = ""
+        self._health = Health()
 
     def wait(self) -> Outcome:
-        """`healthy` once /health answers 200; `refused` when a process will not start and stays down; `ended` when
-        supervisord has gone; `late` after `limit_s` seconds without any of these."""
+        """`healthy` once /health says `ok`, or SETTLE_S after its first 200 (see `missing`); `refused` when a process
+        will not start and stays down; `denied` when the port answers 401 to our own token; `ended` when supervisord
+        has gone; `late` after `limit_s` seconds without any of these."""
         began = time.monotonic()
         asked = began
         while True:
@@ -92,27 +99,49 @@ class Start:
                 return "late"
             time.sleep(POLL_S / 2)
         silent_since = time.monotonic()
+        settled_by = None
         while True:
-            health = read_health(self._settings.base_url, self._settings.token)
-            if health.http_status == 200:
-                return "healthy"
+            health = self._health = read_health(self._settings.base_url, self._settings.token)
             now = time.monotonic()
+            answers_well = health.http_status == HTTPStatus.OK
+            if answers_well:
+                settled_by = settled_by or now + SETTLE_S
+                if health.status == "ok" or now >= settled_by:
+                    return "healthy"
+                silent_since = now
             if now - asked > STATES_S:
                 asked = now
                 if self._ended():
                     return "ended"
-                if self._refused():
+                if not answers_well and self._refused():
                     return "refused"
+                # not at the first 401: were it another program's, our hub is refusing to start at this moment
+                if health.http_status == HTTPStatus.UNAUTHORIZED:
+                    return "denied"
                 if self._tell_progress(health):
                     silent_since = now
             if now - silent_since > self._limit_s:
                 return "late"
             time.sleep(POLL_S)
 
+    def missing(self) -> str:
+        """After `healthy`: what is not there yet all the same, in a sentence or two; empty when all is."""
+        if self._health.status == "ok":
+            return ""
+        lacking = [
+            f"{part} is {state}"
+            for part, state in self._health.parts.items()
+            if state.startswith("down") or " of " in state
+        ]
+        what = ", ".join(lacking) or f"health is {self._health.status}"
+        return f"Not all of Beacon is there yet: {what}. If that lasts, `beacon doctor` says what to do."
+
     def report(self, outcome: Outcome) -> str:
         """What is wrong, process by process, with the last lines each has logged since the start."""
         heads = {
             "refused": "Beacon cannot start.",
+            "denied": f"{self._settings.base_url}/health answers 401: what listens there does not take BEACON_TOKEN. "
+            "Is it another Beacon? Stop it, or choose another port: beacon up --port N.",
             "ended": "Beacon's supervisor has ended.",
             "late": f"Beacon does not answer after {self._limit_s:.0f} s.",
             "healthy": "Beacon is up.",

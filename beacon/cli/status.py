@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from http import HTTPStatus
 
 from beacon.cli.health import Health, read_health
 from beacon.cli.memory import memory
@@ -44,6 +45,8 @@ def head(target: Target, health: Health) -> str:
     parts = [f"{part} {state}" for part, state in health.parts.items()]
     detail = f" ({', '.join(parts)})" if health.status != "ok" else ""
     feels = f"health {health.status}{detail}" if health.http_status else "its port does not answer"
+    if health.http_status == HTTPStatus.UNAUTHORIZED:
+        feels = "its port answers 401: it does not take BEACON_TOKEN as it is set here"
     return f"Beacon at {target.url}, home {target.settings.home}, {feels}"
 
 

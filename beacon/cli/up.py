@@ -147,10 +147,10 @@ def _watch_foreground(
         start = Start(settings, lambda: not alive(supervisor), marks)
         outcome = start.wait()
         if outcome == "healthy":
-            print(banner(settings, invocation(arguments.home), detached=False), flush=True)
+            _say_up(settings, arguments, start.missing(), detached=False)
         elif outcome != "ended":
             print(start.report(outcome), file=sys.stderr, flush=True)
-            if outcome == "refused":
+            if outcome in ("refused", "denied"):
                 os.kill(supervisor, signal.SIGTERM)
             else:
                 print("Beacon goes on trying; Ctrl-C stops it.", file=sys.stderr, flush=True)
@@ -192,7 +192,7 @@ def _detach(settings: Settings, arguments: argparse.Namespace, lock: int) -> int
         stop(settings, quiet=True)
         raise
     if outcome == "healthy":
-        print(banner(settings, invocation(arguments.home), detached=True))
+        _say_up(settings, arguments, start.missing(), detached=True)
         return 0
     print(start.report(outcome), file=sys.stderr)
     if outcome == "ended":
@@ -201,6 +201,12 @@ def _detach(settings: Settings, arguments: argparse.Namespace, lock: int) -> int
         stop(settings, quiet=True)
         print("Beacon was stopped again.", file=sys.stderr)
     return 1
+
+
+def _say_up(settings: Settings, arguments: argparse.Namespace, missing: str, *, detached: bool) -> None:
+    print(banner(settings, invocation(arguments.home), detached=detached), flush=True)
+    if missing:
+        print(missing, file=sys.stderr, flush=True)
 
 
 def _become_supervisord(settings: Settings, lock: int) -> NoReturn:

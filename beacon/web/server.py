@@ -20,6 +20,8 @@ log = logging.getLogger("beacon.web")
 HEAD_MAX = 64 * 1024
 """Bytes of request line and headers; uvicorn alone took a 200 MB header into memory (measured)."""
 
+_TOO_LARGE = (431, f"The request's headers have more than {HEAD_MAX:,} bytes.")
+
 KEEP_ALIVE_S = 75
 """Seconds an idle connection is kept; uvicorn's 5 s break pooled reuse. The hub drops its own sooner."""
 
@@ -29,43 +31,65 @@ GRACE_S = 3
 BACKLOG = 2048
 
 
+class _Refused(Exception):
+    """Raised inside the parser's callbacks to stop it; what to answer stands in the protocol."""
+
+
 class HttpProtocol(HttpToolsProtocol):
-    """One connection, its head limited to HEAD_MAX bytes (431), its protocol errors answered in JSON."""
+    """One connection: its head limited to HEAD_MAX bytes (431), its protocol errors answered in JSON, its trailers left
+    out of the headers (RFC 9110 6.5.1), and only a whole websocket handshake (RFC 6455 4.1) handed to the websocket."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._in_head = True
         self._head_bytes = 0
-        self._feeding = 0
+        self._fed = 0
+        self._ended_a_head = False
+        self._refusal = (400, "This is not a valid HTTP/1.1 request.")
 
     def on_message_begin(self) -> None:
         self._in_head = True
+        self._head_bytes = 0
         super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:  # else it is a trailer
+            super().on_header(name, value)
+            self._count(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._head_bytes = 0
+        self._ended_a_head = True
+        if self.parser.should_upgrade() and self._get_upgrade() == b"websocket" and not self._is_handshake():
+            self._refusal = (
+                400,
+                "This is no websocket handshake: it takes a GET with Sec-WebSocket-Version: 13 and Sec-WebSocket-Key.",
+            )
+            raise _Refused
         super().on_headers_complete()
-
-    def data_received(self, data: bytes) -> None:
-        self._feeding = len(data)
-        super().data_received(data)
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_MAX and not self.transport.is_closing():
-                self._refuse(431, f"The request's headers have more than {HEAD_MAX:,} bytes.")
-        else:
-            self._head_bytes = 0
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._in_head = True
-        self._head_bytes = -self._feeding  # what is being fed now belonged to the message that is complete
+
+    def data_received(self, data: bytes) -> None:
+        self._ended_a_head = False
+        super().data_received(data)
+        # the parser tells of a value when it is whole: one that never ends has to be counted as it comes
+        if self._ended_a_head:
+            self._fed = 0
+        elif self._in_head and not self.transport.is_closing():
+            self._fed += len(data)
+            if self._fed > 2 * HEAD_MAX:
+                self._refusal = _TOO_LARGE
+                self.send_400_response("")
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(400, "This is not a valid HTTP/1.1 request.")
-
-    def _refuse(self, status: int, detail: str) -> None:
+        status, detail = self._refusal
         body = encode(ErrorBody(detail))
         reason = b"Bad Request" if status == 400 else b"Request Header Fields Too Large"
         self.transport.write(
@@ -73,6 +97,20 @@ class HttpProtocol(HttpToolsProtocol):
             b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (status, reason, len(body), body)
         )
         self.transport.close()
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > HEAD_MAX:
+            self._refusal = _TOO_LARGE
+            raise _Refused
+
+    def _is_handshake(self) -> bool:
+        headers = dict(self.headers)
+        return (
+            self.parser.get_method() == b"GET"
+            and headers.get(b"sec-websocket-version") == b"13"
+            and len(headers.get(b"sec-websocket-key", b"")) == 24
+        )
 
 
 async def serve_unix(app: Any, path: Path) -> None:

@@ -18,9 +18,10 @@ from beacon.contract.limits import ID_PATTERN, RESERVED_TRACE_IDS, TIME_MAX_S
 from beacon.contract.records import Annotation, SpanType, Status
 from beacon.contract.units import ns_from_seconds, seconds_from_ns
 from ingest.columns import derive_columns
-from ingest.decode import SpanWrong, check_attributes
+from ingest.decode import check_attributes
 from ingest.legacy.layout import LegacySpan, LegacyTrace, Value
-from ingest.merge import SpanState
+from ingest.merge import ALL_FIELDS, SpanState
+from ingest.separate import SpanWrong
 
 NOTE = "beacon.legacy."
 """What the attributes that keep an original value begin with; the column's name follows."""
@@ -92,7 +93,8 @@ def convert_span(row: LegacySpan) -> ConvertedSpan:
     span = SpanState(
         0, 0, span_id, parent, span_type, name, status, text_of(row.error_message), start_ns, end_ns,
         columns.model, columns.tokens, columns.cost_pico, columns.framework, columns.session_id,
-        language, annotations, created_ns, 0, 0, _with_notes(text, decoded, notes) if notes else text,
+        language, annotations, created_ns, 0, 0, 0 if end_ns is None else ALL_FIELDS,
+        _with_notes(text, decoded, notes) if notes else text,
     )  # fmt: skip
     return ConvertedSpan(trace_id, span, notes)
 

@@ -197,3 +197,36 @@ def test_a_database_that_is_taken_away_is_made_anew(home: Path, how: str) -> Non
         assert rows(home, "SELECT span_id FROM spans") == [("s2",)]
         assert rows(home, "SELECT epoch FROM counters") != epoch
         assert rows(home, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_damaged_row_of_counters_is_refused(home: Path) -> None:
+    with Process("ingest", home) as ingest:
+        post(ingest, span("s1"))
+    db = sqlite3.connect(home / "traces.db", isolation_level=None)
+    db.execute("DELETE FROM counters")
+    db.close()
+    again = Process("ingest", home)
+    again.start(wait=False)
+    assert again.child is not None
+    assert again.child.wait(10) == REFUSED_EXIT
+    assert "counters is gone" in again.log.read_text()
+
+
+def test_a_bug_in_the_writer_answers_who_waits_and_ends_the_process(home: Path) -> None:
+    """A fault that no rule foresees: the table of counters is taken away while ingest runs."""
+    with Process("ingest", home) as ingest:
+        post(ingest, span("s1"))
+        db = sqlite3.connect(home / "traces.db", isolation_level=None)
+        db.execute("DELETE FROM counters")
+        db.close()
+        answer = ingest.ask("POST", "/v1/spans", {"spans": [span("s2")]})
+        assert answer.status in (500, 503), answer.body
+
+
+def test_more_spans_than_the_queue_holds_are_stored(home: Path) -> None:
+    with Process("ingest", home) as ingest:
+        spans = [
+            {"span_id": f"s{i}", "trace_id": "t", "span_type": "custom", "name": "n", "start_time": 1}
+            for i in range(60_500)
+        ]
+        assert post(ingest, *spans) == {"accepted": 60_500, "rejected": 0}

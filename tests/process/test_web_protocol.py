@@ -29,13 +29,13 @@ def raw(ingest: Process, *parts: bytes) -> tuple[int, dict[str, str], Any]:
                 client.sendall(part)
             except (BrokenPipeError, ConnectionResetError):
                 break
-        stream = client.makefile("rb")
-        status = int(stream.readline().split()[1])
-        headers = {}
-        while (line := stream.readline().strip()) != b"":
-            name, _, value = line.decode().partition(":")
-            headers[name.lower()] = value.strip()
-        return status, headers, json.loads(stream.read(int(headers["content-length"])))
+        with client.makefile("rb") as stream:
+            status = int(stream.readline().split()[1])
+            headers = {}
+            while (line := stream.readline().strip()) != b"":
+                name, _, value = line.decode().partition(":")
+                headers[name.lower()] = value.strip()
+            return status, headers, json.loads(stream.read(int(headers["content-length"])))
 
 
 def test_malformed_http_is_answered_in_json(ingest: Process) -> None:
@@ -73,13 +73,42 @@ def test_many_large_bodies_on_one_connection_are_no_large_head(ingest: Process) 
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10)
         client.connect(str(ingest.socket))
-        stream = client.makefile("rb")
-        for _ in range(5):
-            client.sendall(request)
-            assert b"200" in stream.readline()
-            while stream.readline().strip():
-                pass
-            assert stream.read(len(b'{"accepted":0,"rejected":0}')) == b'{"accepted":0,"rejected":0}'
+        with client.makefile("rb") as stream:
+            for _ in range(5):
+                client.sendall(request)
+                assert b"200" in stream.readline()
+                while stream.readline().strip():
+                    pass
+                assert stream.read(len(b'{"accepted":0,"rejected":0}')) == b'{"accepted":0,"rejected":0}'
+
+
+def test_a_head_over_the_limit_is_refused_however_it_arrives(ingest: Process) -> None:
+    head = b"GET /internal/ingest/health HTTP/1.1\r\nhost: x\r\nbig: " + b"x" * 66_000 + b"\r\n\r\n"
+    assert raw(ingest, head)[0] == 431
+
+
+def test_trailers_are_no_headers(ingest: Process) -> None:
+    head = b"POST /v1/spans HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+    body = b'd\r\n{"spans": []}\r\n0\r\ncontent-encoding: gzip\r\n\r\n'
+    assert raw(ingest, head + body)[2] == {"accepted": 0, "rejected": 0}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"POST /v1/spans HTTP/1.1\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+        b"GET /ws/live HTTP/1.1\r\nsec-websocket-version: 13",
+        b"GET /ws/live HTTP/1.1\r\nsec-websocket-version: 7\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+    ],
+    ids=["not a GET", "no key", "another version"],
+)
+def test_what_is_no_websocket_handshake_is_refused_in_json(ingest: Process, lines: bytes) -> None:
+    status, headers, body = raw(
+        ingest, lines + b"\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\ncontent-length: 3\r\n\r\nabc"
+    )
+    assert (status, headers["content-type"]) == (400, "application/json")
+    assert "handshake" in body["detail"]
+    assert ingest.answers()
 
 
 def test_unknown_paths_and_wrong_methods_are_json_too(ingest: Process) -> None:

@@ -249,16 +249,15 @@ def test_a_good_span_beside_it_is_kept_and_can_be_read(target: Stack, name: str)
 def test_large_and_compressed_bodies_end_at_the_limit(untouched: Stack) -> None:
     bomb = gzip.compress(b'{"spans": [' + b" " * (65 * MIB), 9)
     assert len(bomb) < MIB
-    for encoding, body in (
-        ("gzip", bomb),
-        ("deflate", zlib.compress(b"[" + b" " * (65 * MIB), 9)),
-        ("gzip", gzip.compress(gzip.compress(bytes(200 * MIB)))),
-    ):
-        answer = untouched.ask("POST", "/v1/spans", body, {"content-encoding": encoding})
-        check_refused(answer, 413, 422)
     for encoding, body, status in (
-        ("gzip", b"no gzip", 422), ("gzip", bomb[:-9][:200], 422), ("br", b"x", 415), ("gzip, gzip", bomb, 415),
-    ):  # fmt: skip
+        ("gzip", bomb, 413),
+        ("deflate", zlib.compress(b"[" + b" " * (65 * MIB), 9), 413),
+        ("gzip", gzip.compress(bomb), 422),  # once is what was said
+        ("gzip", b"no gzip", 422),
+        ("gzip", bomb[:200], 422),
+        ("gzip, gzip", bomb, 415),
+        ("br", b"x", 415),
+    ):
         check_refused(untouched.ask("POST", "/v1/spans", body, {"content-encoding": encoding}), status)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import tempfile
@@ -145,11 +146,22 @@ def test_nothing_is_lost_when_ingest_restarts_under_the_program(stack: Stack, sd
     assert stack.ask("GET", "/v1/stats").json["total_spans"] == 4 + 1 + CITIES + 3
 
 
-def test_localhost_works_as_well_as_127_0_0_1(stack: Stack, sdk_python: str) -> None:
+@pytest.mark.parametrize("host", ["localhost", "[::1]"])
+def test_localhost_works_as_well_as_127_0_0_1(stack: Stack, sdk_python: str, host: str) -> None:
     """The SDK's default is http://localhost:7474, and many systems try ::1 first for it."""
-    with program(sdk_python, stack, f"http://localhost:{stack.port}") as child:
+    if host == "[::1]" and not has_ipv6():
+        pytest.skip("this machine has no ::1")
+    with program(sdk_python, stack, f"http://{host}:{stack.port}") as child:
         go_on(child)
     wait_for(lambda: stack.ask("GET", "/v1/stats").json["total_spans"] == 4 + 1 + CITIES + 3, "all spans")
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
 
 
 def names(live: Live) -> list[str]:

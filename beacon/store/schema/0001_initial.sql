@@ -68,6 +68,7 @@ CREATE TABLE spans (
   created_ns      INTEGER NOT NULL,
   created_seq     INTEGER NOT NULL,
   seq             INTEGER NOT NULL,
+  closed_fields   INTEGER NOT NULL DEFAULT 0, -- bits: what was sent with the end or after it, see ingest/merge.py
   UNIQUE (trace_row, span_id)
 ) STRICT;
 

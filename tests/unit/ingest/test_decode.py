@@ -34,6 +34,8 @@ def with_attributes(text: bytes) -> bytes:
         (b'{"a":NaN}', "NaN"),
         (b'{"a":-Infinity}', "infinite"),
         (b'{"a":' + b"[" * 150 + b"]" * 150 + b"}", "100 levels"),
+        (b'{"a":' + b"[" * 10_000 + b"]" * 10_000 + b"}", "100 levels"),
+        (b'{"a":"]}\\"",' + b'"b":' + b'{"c":' * 50_000 + b"1" + b"}" * 50_000 + b"}", "100 levels"),
         (b'{"a":' + b'{"b":' * 150 + b"1" + b"}" * 150 + b"}", "100 levels"),
     ],
 )

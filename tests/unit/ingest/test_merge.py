@@ -69,3 +69,13 @@ def test_columns_follow_attributes_and_type() -> None:
 def test_null_takes_a_value_away() -> None:
     after = merge(stored(**CLOSED, parent_span_id="p"), arrival(parent_span_id=None))
     assert after.parent_span_id is None
+
+
+def test_a_late_open_copy_fills_in_what_the_closed_one_did_not_send() -> None:
+    opened = arrival(**OPEN, parent_span_id="p", attributes={"llm.cost_usd": 1}, sdk_language="python")
+    closed = arrival(span_type="llm_call", name="chat", start_time=1.0, end_time=3.0, sdk_language=None)
+    one = merge(first_seen(opened), closed)
+    other = merge(first_seen(closed), opened)
+    assert one == other
+    assert (one.parent_span_id, one.cost_pico, one.sdk_language) == ("p", 10**12, None)
+    assert merge(other, opened) is other

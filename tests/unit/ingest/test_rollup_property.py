@@ -144,10 +144,15 @@ def test_rows_equal_those_made_from_scratch(steps: list[Any], tmp_path_factory: 
 @st.composite
 def run_of_an_agent(draw: st.DrawFn) -> tuple[list[dict[str, Any]], random.Random]:
     """Each span once open and once closed, as a client sends them, and some of them again."""
+    optional = ("parent_span_id", "status", "attributes", "sdk_language")
     copies = []
     for span_id in draw(st.lists(st.sampled_from(SPANS), min_size=1, unique=True)):
-        closed = draw(whole) | {"span_id": span_id, "end_time": draw(st.integers(0, 40))}
-        copies += [closed, {**closed, "end_time": None, "status": "unset", "attributes": {}}]
+        trace_id = draw(st.sampled_from(TRACES))
+        for end in (None, draw(st.integers(0, 40))):
+            copy = draw(whole) | {"span_id": span_id, "trace_id": trace_id, "end_time": end}
+            for left_out in draw(st.lists(st.sampled_from(optional), unique=True)):
+                del copy[left_out]
+            copies.append(copy)
     copies += draw(st.lists(st.sampled_from(copies), max_size=6))
     return copies, random.Random(draw(st.integers(0, 2**32)))
 

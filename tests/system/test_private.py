@@ -1,0 +1,46 @@
+"""Local means private: nothing but loopback is listened on, and nobody else on the machine can open a file of Beacon's."""
+
+from __future__ import annotations
+
+import ipaddress
+import stat
+from pathlib import Path
+
+import psutil
+
+from tests.processes import span, wait_for
+from tests.stack import COMMAND, MakeStack, Stack
+
+
+def test_only_loopback_is_listened_on(stack: Stack) -> None:
+    listening = {
+        (connection.laddr.ip, connection.laddr.port)
+        for pid in stack.pids().values()
+        for connection in psutil.Process(pid).net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert ("127.0.0.1", stack.port) in listening
+    assert {port for _, port in listening} == {stack.port}
+    assert all(ipaddress.ip_address(ip).is_loopback for ip, _ in listening), listening
+
+
+def test_a_loose_umask_and_an_open_home_open_nothing(make_stack: MakeStack) -> None:
+    stack = make_stack(("sh", "-c", 'umask 0; exec "$@"', "sh", *COMMAND))
+    stack.home.mkdir()
+    stack.home.chmod(0o777)
+    stack.start()
+    stack.post_spans([span("s1", attributes={"secret": "prompt"})])
+    wait_for(lambda: any("spawned" in line for line in stack.log("supervisord").splitlines()), "the logs")
+    for folder in (stack.home, stack.settings.run_dir, stack.settings.log_dir):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder
+    files = [path for path in stack.home.rglob("*") if path.is_file()]
+    assert {"traces.db", "traces.db.lock", "ingest.log", "supervisord.conf"} <= {path.name for path in files}
+    open_to_others = {str(path): oct(mode) for path in files if (mode := _mode(path)) & 0o077}
+    assert not open_to_others
+
+
+def _mode(path: Path) -> int:
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:  # a log that was just emptied, say
+        return 0
