@@ -27,7 +27,7 @@ SDK_NAMES = frozenset({"BEACON_BACKEND_URL", "BEACON_ENABLED", "BEACON_AUTO_PATC
 ENV_FILE = ".env"
 
 ALIKE = 0.6
-"""difflib's ratio from which one name may be meant as the other: PROT is 0.75 like PORT, FOO 0.33 like PORT."""
+"""difflib's ratio from which one name may be meant as the other: PROT is 0.75 like PORT, FOO 0.33 like LOG."""
 
 TOKEN = re.compile(r"[A-Za-z0-9._~-]+")
 """What needs no escape in any place a token travels: a header, and a websocket's subprotocol, where `=` and `/` may

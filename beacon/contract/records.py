@@ -166,12 +166,6 @@ class PromptVersions(Struct):
     versions: list[PromptVersion]
 
 
-class ReplayRuns(Struct):
-    """Every replay run of a span, newest first."""
-
-    replays: list[JsonObject]
-
-
 class Imported(Struct):
     trace_id: str
     span_count: int

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qs
 
 import msgspec
@@ -14,6 +14,8 @@ from starlette.types import Receive, Scope, Send
 
 from beacon.contract.limits import ID_PATTERN
 from beacon.contract.operations import Operation
+from beacon.contract.records import SpanType, Status
+from beacon.contract.requests import SortKey
 from beacon.contract.routing import Routes
 from beacon.errors import Invalid, UnsupportedMedia
 from beacon.web.body import Body, BodyBudget, Disconnected
@@ -111,13 +113,31 @@ def invalid_json(error: Exception, raw: bytes) -> Invalid:
     return Invalid(f"The body is not valid JSON: {msg}.", [("body", msg)])
 
 
-_LOCATION = re.compile(r"^(?P<msg>.*) - at `(?:key in )?\$?\.?(?P<loc>[^`]*)`$", re.DOTALL)
+_LOCATION = re.compile(r"^(?P<msg>.*) - at `(?P<key>key` in `)?\$?\.?(?P<loc>[^`]*)`$", re.DOTALL)
+
+_CHOICES = {
+    "span_type": get_args(SpanType),
+    "status": get_args(Status),
+    "sort": get_args(SortKey),
+    "bucket": ("day", "hour"),
+    "fields": ("full", "light"),
+}
+"""What a field may be, by its last name: msgspec says only that a value is none of it."""
+
+_PATTERNS = {"cursor": "a cursor is what next_cursor of the page before said", "tag": "a tag is written key:value"}
 
 
 def split_location(message: str) -> tuple[str, str]:
     """msgspec's "Expected `int`, got `str` - at `$.a[0].b`" as (message, "a[0].b")."""
     found = _LOCATION.match(message)
     msg, loc = (found["msg"], found["loc"]) if found else (message, "")
+    if found and found["key"]:
+        msg = f"a key of it: {msg}"
+    name = loc.rpartition(".")[2].partition("[")[0]
+    if msg.startswith("Invalid enum value") and name in _CHOICES:
+        msg = f"{msg}; it may be {', '.join(_CHOICES[name])}"
+    if "matching regex" in msg and name in _PATTERNS:
+        msg = _PATTERNS[name]
     if repr(ID_PATTERN) in msg or (loc.endswith("_id") and "length" in msg):
         msg = "an id is 1 to 128 characters of A-Z a-z 0-9 . _ : -"
     return msg, loc

@@ -44,7 +44,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self._fed = 0
-        self._ended_a_head = False
+        self._moved_on = False
         self._refusal = (400, "This is not a valid HTTP/1.1 request.")
 
     def on_message_begin(self) -> None:
@@ -63,7 +63,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._ended_a_head = True
+        self._moved_on = True
         if self.parser.should_upgrade() and self._get_upgrade() == b"websocket" and not self._is_handshake():
             self._refusal = (
                 400,
@@ -75,12 +75,13 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._in_head = True
+        self._moved_on = True
 
     def data_received(self, data: bytes) -> None:
-        self._ended_a_head = False
+        self._moved_on = False
         super().data_received(data)
         # the parser tells of a value when it is whole: one that never ends has to be counted as it comes
-        if self._ended_a_head:
+        if self._moved_on:
             self._fed = 0
         elif self._in_head and not self.transport.is_closing():
             self._fed += len(data)

@@ -227,6 +227,7 @@ def by_name(op: Operation) -> str:
 
 WITH_BODY = [op for op in PUBLIC if op.body is not None]
 
+
 def generic(op: Operation) -> set[int]:
     """The errors that are provoked alike for every operation."""
     return ({413, 415} if op.body is not None else set()) | ({503} & set(op.errors))

@@ -65,7 +65,7 @@ def test_a_large_head_that_ends_is_fine(ingest: Process) -> None:
 
 
 def test_many_large_bodies_on_one_connection_are_no_large_head(ingest: Process) -> None:
-    body = b'{"spans":[],"ignored":"' + b"x" * 200_000 + b'"}'
+    body = b'{"spans":[],"ignored":"' + b"x" * 1_500_000 + b'"}'
     request = (
         b"POST /v1/spans HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
         % (len(body), body)

@@ -30,7 +30,8 @@ def test_up_down_and_everything_between(make_stack: MakeStack) -> None:
     for part in (stack.url, str(stack.home / "traces.db"), f"curl {stack.url}/v1/spans", "send-example", "Stop with"):
         assert part in up.stdout
 
-    # /health was 200 when it returned; a first span can be stored at once
+    # everything was there when it returned, the worker too; a first span can be stored at once
+    assert stack.ask("GET", "/health").json["status"] == "ok"
     stack.post_spans(
         [{"trace_id": "t", "span_id": "s", "span_type": "custom", "name": "n", "start_time": 1.0, "end_time": 2.0}]
     )
@@ -119,6 +120,20 @@ def test_what_lies_in_the_users_folder_is_not_run(make_stack: MakeStack) -> None
     stack.wait_healthy()
 
 
+def test_up_says_what_is_missing(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    # python runs this first of all: a worker that ends before it can do anything
+    (stack.folder / "sitecustomize.py").write_text(
+        "import os, sys\nif 'replay_worker' in sys.orig_argv:\n    os._exit(1)\n"
+    )
+    stack.env["PYTHONPATH"] += os.pathsep + str(stack.folder)
+    up = stack.beacon("up", "--detach")
+    assert up.returncode == 0, up.stderr
+    assert "is up." in up.stdout
+    assert "Not all of Beacon is there yet: replay_worker is down." in up.stderr
+    assert "beacon doctor" in up.stderr
+
+
 def test_a_token_is_honoured_by_the_command_itself(make_stack: MakeStack) -> None:
     stack = make_stack(BEACON_TOKEN="s3cret-of-the-test").start()
     assert stack.beacon("send-example").returncode == 0
@@ -126,6 +141,10 @@ def test_a_token_is_honoured_by_the_command_itself(make_stack: MakeStack) -> Non
     denied = stack.beacon("send-example", BEACON_TOKEN="")
     assert denied.returncode == 1
     assert "401" in denied.stderr
+    for command in ("status", "doctor"):
+        denied = stack.beacon(command, BEACON_TOKEN="another")
+        assert denied.returncode == 1
+        assert "answers 401" in denied.stdout
     for file in (stack.home / "run").iterdir():
         if file.is_file():
             assert "s3cret-of-the-test" not in file.read_text("utf-8")
@@ -200,6 +219,7 @@ def test_a_database_that_is_not_ours_is_refused_and_nothing_stays(make_stack: Ma
     [
         ({"BEACON_BACKEND_PORT": "99999"}, "BEACON_BACKEND_PORT"),
         ({"BEACON_HOST": "0.0.0.0"}, "BEACON_TOKEN"),
+        ({"BEACON_TOKEN": "schlüssel"}, "openssl rand -hex 32"),
         ({"BEACON_RUN_DIR": "/tmp/" + "x" * 100}, "BEACON_RUN_DIR"),
         ({"BEACON_HOME": "/proc/nothing/here"}, "BEACON_HOME"),
     ],

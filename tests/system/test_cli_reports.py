@@ -103,6 +103,21 @@ def test_doctor_finds_what_was_broken(stack: Stack) -> None:
     assert "schema 999" in done.stdout
 
 
+def test_doctor_finds_a_database_that_is_gone(stack: Stack, tmp_path: Path) -> None:
+    stack.kill("ingest", signal.SIGSTOP)  # it makes a new file as soon as it notices
+    try:
+        (stack.home / "traces.db").unlink()
+        done = stack.beacon("doctor")
+        # another file, that this Beacon does not write, may well not be there
+        other = stack.beacon("doctor", BEACON_DB_PATH=str(tmp_path / "other.db"))
+    finally:
+        stack.kill("ingest", signal.SIGCONT)
+    assert done.returncode == 1
+    assert f"{stack.home / 'traces.db'} is gone, and ingest runs" in done.stdout
+    assert "is not there yet" in other.stdout
+    assert "is gone" not in other.stdout
+
+
 def test_the_example_can_be_looked_at(stack: Stack) -> None:
     done = stack.beacon("send-example")
     assert done.returncode == 0, done.stderr

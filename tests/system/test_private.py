@@ -1,4 +1,4 @@
-"""Local means private: nothing but loopback is listened on, and nobody else on the machine can open a file of Beacon's."""
+"""Local means private: nothing but loopback is listened on, and nobody else on the machine can open its files."""
 
 from __future__ import annotations
 

@@ -125,17 +125,47 @@ def test_another_writer_is_named(settings: Settings) -> None:
 
 
 def test_a_sound_database(settings: Settings) -> None:
-    assert one(look.check_database(settings)).level == "ok"
+    assert one(look.check_database(settings, False)).level == "ok"
     make_database(settings)
-    whole, schema = look.check_database(settings)
+    whole, schema = look.check_database(settings, False)
     assert (whole.level, schema.level) == ("ok", "ok")
     assert str(newest_schema()) in schema.what
+
+
+def test_a_database_that_is_gone_while_ingest_runs(settings: Settings) -> None:
+    finding = one(look.check_database(settings, True))
+    assert (finding.level, finding.check) == ("problem", "database")
+    assert f"{settings.db_path} is gone" in finding.what
+    assert "beacon down" in finding.advice
+    assert "beacon up" in finding.advice
+    make_database(settings)
+    assert [found.level for found in look.check_database(settings, True)] == ["ok", "ok"]
+
+
+def test_a_database_without_its_row_of_counters_is_damaged(settings: Settings) -> None:
+    make_database(settings)
+    with closing(sqlite3.connect(settings.db_path)) as db:
+        db.execute("DELETE FROM counters")
+        db.commit()
+    finding = one(look.check_database(settings, False))
+    assert finding.level == "problem"
+    assert "damaged: its row of counters is gone" in finding.what
+    assert "backup" in finding.advice
+
+
+def test_counters_are_not_looked_for_in_a_newer_schema(settings: Settings) -> None:
+    make_database(settings)
+    with closing(sqlite3.connect(settings.db_path)) as db:
+        db.execute("DROP TABLE counters")
+        db.execute(f"PRAGMA user_version={newest_schema() + 1}")
+    _, schema = look.check_database(settings, False)
+    assert "this Beacon knows up to" in schema.what
 
 
 def test_doctor_leaves_the_database_as_it_is(settings: Settings) -> None:
     make_database(settings)
     before = settings.db_path.read_bytes()
-    look.check_database(settings)
+    look.check_database(settings, False)
     assert settings.db_path.read_bytes() == before
 
 
@@ -148,14 +178,14 @@ def test_a_damaged_database(settings: Settings) -> None:
     raw = bytearray(settings.db_path.read_bytes())
     raw[8_192 * 4 : 8_192 * 5] = os.urandom(8_192)
     settings.db_path.write_bytes(raw)
-    finding = one(look.check_database(settings))
+    finding = one(look.check_database(settings, False))
     assert finding.level == "problem"
     assert "backup" in finding.advice
 
 
 def test_a_file_that_is_no_database(settings: Settings) -> None:
     settings.db_path.write_text("hello" * 1_000)
-    assert one(look.check_database(settings)).level == "problem"
+    assert one(look.check_database(settings, False)).level == "problem"
 
 
 @pytest.mark.parametrize(
@@ -170,7 +200,7 @@ def test_databases_of_others(settings: Settings, make: list[str], level: str, sa
         for statement in make:
             db.execute(statement)
         db.commit()
-    _, schema = look.check_database(settings)
+    _, schema = look.check_database(settings, False)
     assert schema.level == level
     assert says in schema.what
 
@@ -180,7 +210,7 @@ def test_a_schema_newer_or_older_than_ours(settings: Settings, step: int, level:
     make_database(settings)
     with closing(sqlite3.connect(settings.db_path)) as db:
         db.execute(f"PRAGMA user_version={newest_schema() + step}")
-    _, schema = look.check_database(settings)
+    _, schema = look.check_database(settings, False)
     assert schema.level == level
 
 
@@ -190,6 +220,10 @@ def test_health_part_by_part() -> None:
     assert (finding.level, finding.advice) == ("problem", "beacon logs query")
     assert one(look.check_health(Health(), True, "http://x")).level == "problem"
     assert one(look.check_health(Health(), False, "http://x")).level == "ok"
+    denied = one(look.check_health(Health(401), True, "http://x"))
+    assert denied.level == "problem"
+    assert "401" in denied.what
+    assert "BEACON_TOKEN" in denied.advice
     waiting = Health(200, "degraded", "1", "/x", {"ingest": "up", "query": "up", "replay_worker": "1 of 2 up"})
     assert one(look.check_health(waiting, True, "http://x")).level == "warning"
 

@@ -6,6 +6,7 @@ import http.server
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +77,14 @@ def part(text: str) -> dict[str, Any]:
     return {"status": "degraded", "version": "1", "db_path": "/x", "parts": {"ingest": text}, "detail": "x"}
 
 
+def waiting(workers: str) -> dict[str, Any]:
+    """A 200 while replay workers are missing."""
+    return part("up") | {"parts": {"ingest": "up", "query": "up", "replay_worker": workers}}
+
+
+WHOLE = waiting("2 up") | {"status": "ok"}
+
+
 def test_what_is_not_beacon_is_not_healthy(settings: Settings) -> None:
     assert read_health(settings.base_url, None).http_status == 0
     with edge(settings, lambda: (200, ["something", "else"])):
@@ -86,9 +95,56 @@ def test_what_is_not_beacon_is_not_healthy(settings: Settings) -> None:
 
 def test_a_start_is_healthy_once_health_is_200(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "process_states", states(state("hub")))
-    answers = iter([(503, part("down: x")), (503, part("down: x")), (200, part("up"))])
+    answers = iter([(503, part("down: x")), (503, part("down: x")), (200, WHOLE)])
     with supervisor(settings), edge(settings, lambda: next(answers)):
-        assert Start(settings, lambda: False, {}).wait() == "healthy"
+        start = Start(settings, lambda: False, {})
+        assert start.wait() == "healthy"
+    assert start.missing() == ""
+
+
+def test_a_start_waits_for_the_workers(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "process_states", states(state("hub")))
+    answers = iter([(200, waiting("down")), (200, waiting("down")), (200, waiting("1 of 2 up")), (200, WHOLE)])
+    with supervisor(settings), edge(settings, lambda: next(answers)):
+        start = Start(settings, lambda: False, {})
+        assert start.wait() == "healthy"
+    assert next(answers, None) is None, "every answer was waited for"
+    assert start.missing() == ""
+
+
+@pytest.mark.parametrize("workers", ["down", "1 of 2 up"])
+def test_a_start_waits_for_the_workers_only_so_long_and_names_what_is_missing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
+    monkeypatch.setattr(watch, "process_states", states(state("hub")))
+    monkeypatch.setattr(watch, "SETTLE_S", 0.5)
+    with supervisor(settings), edge(settings, lambda: (200, waiting(workers))):
+        # the limit is for no answer at all: it must not end a wait for the workers
+        start = Start(settings, lambda: False, {}, limit_s=0.2)
+        began = time.monotonic()
+        assert start.wait() == "healthy"
+        assert time.monotonic() - began >= 0.5
+    assert f"replay_worker is {workers}" in start.missing()
+    assert "ingest" not in start.missing()
+
+
+def test_a_401_is_told_as_such(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "process_states", states(state("hub")))
+    with supervisor(settings), edge(settings, lambda: (401, {"detail": "Beacon asks for a token here"})):
+        start = Start(settings, lambda: False, {})
+        outcome = start.wait()
+    assert outcome == "denied"
+    assert "401" in start.report(outcome)
+    assert "BEACON_TOKEN" in start.report(outcome)
+    assert "does not answer" not in start.report(outcome)
+
+
+def test_a_hub_that_refuses_says_more_than_the_401_of_another_program(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "process_states", states(state("hub", "EXITED", 0, 78)))
+    with supervisor(settings), edge(settings, lambda: (401, {"detail": "no"})):
+        assert Start(settings, lambda: False, {}).wait() == "refused"
 
 
 def test_a_supervisor_that_ends_is_noticed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +196,7 @@ def test_a_migration_is_shown_and_may_take_its_time(settings: Settings, monkeypa
 
     def answer() -> tuple[int, Any]:
         if len(shown) >= 3:
-            return 200, part("up")
+            return 200, WHOLE
         return 503, part(f"down: Beacon is migrating its database: {len(shown)} of 3 spans.")
 
     with supervisor(settings), edge(settings, answer):

@@ -57,5 +57,5 @@ def test_internal_operations_are_not_public() -> None:
 
 
 def test_every_operation_has_one_owner_and_a_name_of_its_own() -> None:
-    names = [op.name for owner in ("ingest", "query", "hub") for op in owned_by(owner)]  # type: ignore[arg-type]
+    names = [op.name for owner in ("ingest", "query", "hub") for op in owned_by(owner)]
     assert sorted(names) == sorted({op.name for op in PUBLIC + INTERNAL})
