@@ -215,8 +215,12 @@ def test_a_batch_of_nothing_good_is_refused(untouched: Stack, name: str) -> None
 
 
 INSEPARABLE = {
-    "cut off", "a control character in attributes", "attributes that end early", "a number with two points", "a comment",
-}  # fmt: skip
+    "cut off",
+    "a control character in attributes",
+    "attributes that end early",
+    "a number with two points",
+    "a comment",
+}
 """Bodies that cannot be told apart into spans: not JSON, not even to Python."""
 
 
