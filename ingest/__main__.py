@@ -6,7 +6,6 @@ import asyncio
 import gc
 import os
 import signal
-import sys
 
 from beacon.bus import Publisher
 from beacon.config import Settings
@@ -19,16 +18,11 @@ from ingest.publisher import LiveEvents
 from ingest.workers import Workers
 from ingest.writer import Writer
 
-SWITCH_S = 0.0005
-"""Seconds the interpreter lets one thread run while another waits. The writer drops the interpreter's lock at every row
-it inserts; with the default of 5 ms it waited that long to get it back from a busy event loop."""
-
 GC_THRESHOLDS = (20_000, 50, 50)
 """Spans are trees that reference counts free; at the default of 700 allocations the collector looked at every batch."""
 
 
 async def main(settings: Settings) -> None:
-    sys.setswitchinterval(SWITCH_S)
     gc.set_threshold(*GC_THRESHOLDS)
     with DatabaseLock(settings.lock_path):
         publisher = Publisher(settings.bus_path("events"))

@@ -16,8 +16,8 @@ from beacon.contract.units import duration_ms, seconds_from_ns, usd_from_pico
 from ingest.merge import SpanState
 
 
-class TraceState(Struct):
-    """One row of `traces`, in column order."""
+class TraceState(Struct, array_like=True, gc=False):
+    """One row of `traces`, in column order; as JSON an array."""
 
     trace_row: int
     trace_id: str

@@ -24,7 +24,11 @@ SPAN_FIELDS = SpanState.__struct_fields__[:-1]
 TRACE_FIELDS = TraceState.__struct_fields__
 SPAN_LIST = ", ".join(f"s.{f}" for f in SPAN_FIELDS)
 
-SELECT_TRACES = f"SELECT {', '.join(TRACE_FIELDS)} FROM traces WHERE trace_id IN (SELECT value FROM json_each(?))"
+# One row of JSON, not a row a trace: the interpreter's lock changes hands at every row that is fetched
+SELECT_TRACES = (
+    f"SELECT json_group_array(json_array({', '.join(TRACE_FIELDS)})) FROM traces "
+    "WHERE trace_id IN (SELECT value FROM json_each(?))"
+)
 # CROSS JOIN keeps SQLite from starting with the table: one probe of UNIQUE (trace_row, span_id) an arrival
 SELECT_KNOWN = (
     f"SELECT {SPAN_LIST}, a.attributes FROM json_each(?) j "
@@ -44,11 +48,11 @@ INSERT_TRACES = RowInserts("traces", TRACE_FIELDS)
 _TRACE_MUTABLE = tuple(
     f for f in TRACE_FIELDS if f not in ("trace_row", "trace_id", "start_ns", "tags", "created_ns", "created_seq")
 )
-UPDATE_TRACE = f"UPDATE traces SET {', '.join(f'{f} = ?' for f in _TRACE_MUTABLE)} WHERE trace_row = ?"
+UPDATE_TRACES = RowInserts("traces", TRACE_FIELDS, update=_TRACE_MUTABLE)
 UPDATE_TRACE_START = "UPDATE traces SET start_ns = ? WHERE trace_row = ?"
 
 _mutable_of_span = attrgetter(*_SPAN_MUTABLE, "span_row")
-_mutable_of_trace = attrgetter(*_TRACE_MUTABLE, "trace_row")
+_decode_traces = msgspec.json.Decoder(list[TraceState]).decode
 
 
 class Counters(Struct):
@@ -145,8 +149,8 @@ class _Fold:
 
     def load(self, arrivals: list[Arrival]) -> None:
         ids = {a.span.trace_id for a in arrivals}
-        rows = self._db.execute(SELECT_TRACES, (msgspec.json.encode(list(ids)).decode(),))
-        self._traces = {row[1]: TraceState(*row) for row in rows}
+        (found,) = self._db.execute(SELECT_TRACES, (msgspec.json.encode(list(ids)).decode(),)).fetchone()
+        self._traces = {trace.trace_id: trace for trace in _decode_traces(found)}
         self._starts = {trace_id: trace.start_ns for trace_id, trace in self._traces.items()}
         if not self._traces:
             return
@@ -246,14 +250,14 @@ class _Fold:
             rest = db.execute(SELECT_TRACE_SPANS, (trace.trace_row,))
             set_extremes(trace, (SpanState(*row) for row in rest))
             if trace_id in self._created_traces:
-                db.execute(UPDATE_TRACE, _mutable_of_trace(trace))
+                UPDATE_TRACES(db, [astuple(trace)])
                 db.execute(UPDATE_TRACE_START, (trace.start_ns, trace.trace_row))
         touched = [t for trace_id, t in self._touched.items() if trace_id not in self._created_traces]
         for trace in touched:
             counters.seq += 1
             trace.seq = counters.seq
         if touched:
-            db.executemany(UPDATE_TRACE, [_mutable_of_trace(t) for t in touched])
+            UPDATE_TRACES(db, [astuple(t) for t in touched])
             db.executemany(
                 UPDATE_TRACE_START,
                 [(t.start_ns, t.trace_row) for t in touched if t.start_ns != self._starts[t.trace_id]],

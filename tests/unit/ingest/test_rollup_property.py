@@ -184,3 +184,15 @@ def test_order_batching_and_repetition_leave_no_trace(
         rows.append((spans, [comparable(t) for t in traces_of(db)]))
         db.close()
     assert rows[0] == rows[1] == rows[2]
+
+
+def test_names_of_any_characters_survive_the_row(tmp_path: Path) -> None:
+    """Known traces are read as JSON: a name with quotes, NUL, or beyond the BMP must come back as it was."""
+    db = fresh(tmp_path)
+    name = 'a"b\\c\u0000d\n\u2028 中 🛰'
+    first = {"trace_id": "t", "span_id": "s", "span_type": "custom", "name": name, "start_time": 1}
+    post(db, [[first]])
+    post(db, [[{**first, "span_id": "s2", "name": "other", "parent_span_id": "s"}]])
+    (trace,) = traces_of(db)
+    assert (trace.name, trace.span_count) == (name, 2)
+    db.close()
