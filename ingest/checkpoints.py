@@ -12,6 +12,7 @@ import contextlib
 import logging
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 from beacon.store.connect import PAGE_SIZE
@@ -27,6 +28,9 @@ RESTART_BYTES = 12 * 1024 * 1024
 URGENT_BYTES = 32 * 1024 * 1024
 """Length from which the writer waits for readers, URGENT_WAIT_MS at most (reads last at most 100 ms), before it writes
 on: this is what keeps the WAL under 64 MiB."""
+
+QUIET_S = 0.3
+"""Seconds without a commit after which the WAL is emptied."""
 
 RESTART_WAIT_MS = 2
 URGENT_WAIT_MS = 150
@@ -51,6 +55,12 @@ class Checkpoints:
         self._wal_bytes = 0.0
         self._copied = False
         self._dirty = False
+        self._last_write = 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether the writer's thread should restart the WAL after its next commit: it may wait for readers."""
+        return self._wal_bytes >= URGENT_BYTES or (self._copied and self._wal_bytes >= RESTART_BYTES)
 
     def start(self) -> None:
         if self._thread is None:
@@ -67,9 +77,10 @@ class Checkpoints:
             self._thread = None
 
     def written(self, db: sqlite3.Connection | None, size: int) -> None:
-        """Told after each commit: `size` bytes of spans were written. The WAL's length is an estimate
-        (SQLite tells it only at a checkpoint), set right by every passive copy."""
+        """Told after each commit: `size` bytes of spans were written; no `db` where a restart has to wait for another.
+        The WAL's length is an estimate (SQLite tells it only at a checkpoint), set right by every passive copy."""
         self._dirty = True
+        self._last_write = time.monotonic()
         grown = COMMIT_BYTES + size * OVERHEAD
         self._since_passive += grown
         self._wal_bytes += grown
@@ -85,7 +96,8 @@ class Checkpoints:
 
     def idle(self, db: sqlite3.Connection) -> None:
         """Told when nothing waits: empty the WAL, so that the disk holds each span once."""
-        if self._dirty and self._checkpoint(db, "TRUNCATE", URGENT_WAIT_MS):
+        quiet = time.monotonic() - self._last_write > QUIET_S
+        if self._dirty and quiet and self._checkpoint(db, "TRUNCATE", URGENT_WAIT_MS):
             self._dirty = False
 
     def _restart(self, db: sqlite3.Connection, wait_ms: int) -> None:

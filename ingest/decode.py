@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from beacon.contract.limits import ATTRIBUTES_DEPTH_MAX, RESERVED_TRACE_IDS, TIME_MAX_S
+from beacon.contract.limits import ATTRIBUTES_DEPTH_MAX, ID_CHARS_MAX, RESERVED_TRACE_IDS, TIME_MAX_S
 from beacon.contract.records import SpanError
 from beacon.contract.requests import SpanInput
 from beacon.contract.units import ns_from_seconds
@@ -43,8 +43,16 @@ class Arrival(Struct, gc=False):
         return 400 + (len(self.attributes) if isinstance(self.attributes, str) else 0)
 
 
+class _LooseSpan(SpanInput, kw_only=True, gc=False):
+    """A span whose ids are still to be checked: msgspec runs a pattern on each, half the time of decoding a batch."""
+
+    span_id: str
+    trace_id: str
+    parent_span_id: str | UnsetType | None = UNSET
+
+
 class _Batch(Struct):
-    spans: list[SpanInput]
+    spans: list[_LooseSpan]
 
 
 class _RawBatch(Struct):
@@ -77,14 +85,31 @@ def decode_in_slices(body: bytes, out: Decoded) -> Iterator[None]:
     Raises `Invalid`, with the byte or the place, when the body is not JSON or not `{"spans": [...]}`.
     """
     try:
-        spans: list[SpanInput] = _decode_batch(body).spans
+        spans = _decode_batch(body).spans
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        yield from _decode_one_by_one(body, out)
+        return
+    if not _ids_are_plain(spans):
         yield from _decode_one_by_one(body, out)
         return
     for i, span in enumerate(spans):
         _take(i, span, out)
         if i % SLICE == SLICE - 1:
             yield
+
+
+def _ids_are_plain(spans: list[_LooseSpan]) -> bool:
+    """Whether every id is of 1 to 128 ASCII letters, digits and dashes, as hex ids and UUIDs are: then none needs a
+    closer look."""
+    ids = {span.trace_id for span in spans}
+    ids.update(span.span_id for span in spans)
+    ids.update(span.parent_span_id for span in spans if span.parent_span_id)
+    return (
+        all(0 < len(one) <= ID_CHARS_MAX for one in ids)
+        and (joined := "".join(ids).replace("-", "")).isascii()
+        and (joined.isalnum() or not ids)
+        and not any(span.parent_span_id == "" for span in spans)
+    )
 
 
 def _decode_one_by_one(body: bytes, out: Decoded) -> Iterator[None]:

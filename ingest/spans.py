@@ -24,6 +24,7 @@ SPAN_FIELDS = SpanState.__struct_fields__[:-1]
 TRACE_FIELDS = TraceState.__struct_fields__
 SPAN_LIST = ", ".join(f"s.{f}" for f in SPAN_FIELDS)
 
+SELECT_TRACE = f"SELECT {', '.join(TRACE_FIELDS)} FROM traces WHERE trace_id = ?"
 # One row of JSON, not a row a trace: the interpreter's lock changes hands at every row that is fetched
 SELECT_TRACES = (
     f"SELECT json_group_array(json_array({', '.join(TRACE_FIELDS)})) FROM traces "
@@ -149,8 +150,13 @@ class _Fold:
 
     def load(self, arrivals: list[Arrival]) -> None:
         ids = {a.span.trace_id for a in arrivals}
-        (found,) = self._db.execute(SELECT_TRACES, (msgspec.json.encode(list(ids)).decode(),)).fetchone()
-        self._traces = {trace.trace_id: trace for trace in _decode_traces(found)}
+        if len(ids) == 1:
+            row = self._db.execute(SELECT_TRACE, tuple(ids)).fetchone()
+            found = [] if row is None else [TraceState(*row)]
+        else:
+            (text,) = self._db.execute(SELECT_TRACES, (msgspec.json.encode(list(ids)).decode(),)).fetchone()
+            found = _decode_traces(text)
+        self._traces = {trace.trace_id: trace for trace in found}
         self._starts = {trace_id: trace.start_ns for trace_id, trace in self._traces.items()}
         if not self._traces:
             return

@@ -8,7 +8,7 @@ import msgspec
 
 from beacon.errors import NotFound
 from ingest.rollup import TraceState
-from ingest.spans import TRACE_FIELDS
+from ingest.spans import SELECT_TRACE
 from ingest.writer import Command, Transaction
 
 DELETE_SPANS = 960
@@ -16,8 +16,6 @@ DELETE_SPANS = 960
 
 TOMBSTONES_KEPT = 10_000
 """Deleted ids remembered for healing live streams; a stream further behind than that resyncs."""
-
-_SELECT_TRACE = f"SELECT {', '.join(TRACE_FIELDS)} FROM traces WHERE trace_id = ?"
 
 
 def delete_trace(trace_id: str) -> Command:
@@ -91,7 +89,7 @@ def put_tags(trace_id: str, tags: dict[str, str]) -> Command:
 
 def load_trace(db: sqlite3.Connection, trace_id: str) -> TraceState:
     """The trace's row. Raises `NotFound`."""
-    row = db.execute(_SELECT_TRACE, (trace_id,)).fetchone()
+    row = db.execute(SELECT_TRACE, (trace_id,)).fetchone()
     if row is None:
         raise NotFound("Trace not found")
     return TraceState(*row)

@@ -8,6 +8,8 @@ BODY_MAX = 64 * 1024 * 1024
 ATTRIBUTES_DEPTH_MAX = 100
 """Levels of nesting inside attributes. Deeper text makes recursive readers (JSON libraries, the UI) fail."""
 
+ID_CHARS_MAX = 128
+
 ID_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$(?!\n)"
 """A native id. The look-ahead is for Python, whose `$` also matches before a final newline."""
 

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from beacon.contract.limits import ID_PATTERN
 from beacon.errors import Invalid
 from ingest.decode import decode_spans
 
@@ -102,3 +106,14 @@ def test_times_are_read_back_as_they_were_sent() -> None:
     (arrival,) = decode_spans(body({**SPAN, "start_time": sent})).arrivals
     assert isinstance(arrival.start_ns, int)
     assert arrival.start_ns / 10**9 == sent
+
+
+ID_CHARACTERS = "aZ09._:-/ \n\u0000é٣"
+ID_TEXTS = st.text(st.sampled_from(ID_CHARACTERS), max_size=4) | st.sampled_from(["x" * 128, "x" * 129, "-" * 9])
+
+
+@given(span_id=ID_TEXTS, trace_id=ID_TEXTS, parent=st.none() | ID_TEXTS)
+def test_the_quick_look_at_ids_says_what_the_pattern_says(span_id: str, trace_id: str, parent: str | None) -> None:
+    decoded = decode_spans(body({**SPAN, "span_id": span_id, "trace_id": trace_id, "parent_span_id": parent}, SPAN))
+    fits = all(re.search(ID_PATTERN, one) for one in (span_id, trace_id, *([] if parent is None else [parent])))
+    assert len(decoded.arrivals) == 1 + fits
