@@ -103,7 +103,7 @@ def test_without_query_spans_are_stored_and_seen_live(stack: Stack) -> None:
 def test_without_the_hub_the_others_work_on(stack: Stack) -> None:
     stack.post_spans([span("s1")])
     with stack.without("hub") as pids:
-        with pytest.raises(ConnectionRefusedError):
+        with pytest.raises(ConnectionError):  # refused, or reset while its last thread goes
             _raise_reason(lambda: stack.ask("GET", "/health"))
         assert ask_at(stack, "ingest", "/internal/ingest/health")["status"] == "ok"
         assert ask_at(stack, "query", "/v1/traces/t1")["span_count"] == 1
