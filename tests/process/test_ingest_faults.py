@@ -212,8 +212,7 @@ def test_a_damaged_row_of_counters_is_refused(home: Path) -> None:
     assert "counters is gone" in again.log.read_text()
 
 
-def test_a_bug_in_the_writer_answers_who_waits_and_ends_the_process(home: Path) -> None:
-    """A fault that no rule foresees: the table of counters is taken away while ingest runs."""
+def test_counters_lost_while_it_runs_are_answered(home: Path) -> None:
     with Process("ingest", home) as ingest:
         post(ingest, span("s1"))
         db = sqlite3.connect(home / "traces.db", isolation_level=None)
