@@ -84,15 +84,20 @@ def resolved_environment(settings: Settings) -> dict[str, str]:
     return {RESOLVED_NAME: msgspec.json.encode(settings, enc_hook=str).decode()}  # the hook is for paths
 
 
-def _make_private(folder: Path) -> None:
-    """Close an existing folder to others, unless it is plainly not Beacon's: BEACON_HOME=/tmp must not close /tmp."""
+def _make_private(folder: Path, mode: int) -> None:
+    """Close an existing folder to others, unless it is plainly not Beacon's: BEACON_HOME=/tmp must not close /tmp.
+
+    Such a folder keeps its mode: what Beacon makes in it is closed by itself. But nobody else may be able to put
+    another database in the place of Beacon's.
+    """
     strange = sorted(p.name for p in folder.iterdir() if not p.name.startswith(_OWN_NAMES))
-    if strange:
+    if not strange:
+        folder.chmod(0o700)
+    elif mode & 0o022:
         raise Refused(
-            f"{folder} can be read by other users of this machine, and holds what is not Beacon's ({strange[0]}). "
+            f"Other users of this machine can write to {folder}, and it holds what is not Beacon's ({strange[0]}). "
             f"Choose a folder of its own, or close this one first: chmod 700 {folder}"
         )
-    folder.chmod(0o700)
 
 
 _OWN_NAMES = ("traces.db", "run", "logs", "config.json", "prices.json", "stack.json", ".env", "lost+found",
@@ -102,6 +107,8 @@ _OWN_NAMES = ("traces.db", "run", "logs", "config.json", "prices.json", "stack.j
 
 def prepare_directories(settings: Settings) -> None:
     """Make home, run and log folders, mode 0700 whatever the umask, and check that socket paths fit.
+
+    A home that others may read and that holds other things than Beacon's stays as it is.
 
     uvicorn makes its sockets 0666 (measured), so the folder is what keeps other users of the machine out.
     Raises `Refused` when a folder cannot be made or a socket path is too long.
@@ -120,8 +127,9 @@ def prepare_directories(settings: Settings) -> None:
     for folder in (settings.home, settings.run_dir, settings.log_dir):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if folder.stat().st_mode & 0o077:
-                _make_private(folder)
+            mode = folder.stat().st_mode
+            if mode & 0o077:
+                _make_private(folder, mode)
         except OSError as e:
             raise Refused(f"Beacon cannot use the folder {folder}: {e.strerror}. Set BEACON_HOME to another.") from e
     try:

@@ -39,6 +39,34 @@ def test_a_loose_umask_and_an_open_home_open_nothing(make_stack: MakeStack) -> N
     assert not open_to_others
 
 
+def test_a_folder_shared_with_other_files_keeps_its_mode_and_opens_none_of_ours(make_stack: MakeStack) -> None:
+    stack = make_stack(("sh", "-c", 'umask 0; exec "$@"', "sh", *COMMAND))
+    stack.home.mkdir()
+    stack.home.chmod(0o755)
+    notes = stack.home / "notes.txt"
+    notes.write_text("not Beacon's")
+    before = _mode(notes)
+    stack.start()
+    stack.post_spans([span("s1", attributes={"secret": "prompt"})])
+    assert (_mode(stack.home), _mode(notes)) == (0o755, before)
+    folders = {path: oct(_mode(path)) for path in stack.home.iterdir() if path.is_dir()}
+    assert set(folders.values()) == {"0o700"}, folders
+    ours = [path for path in stack.home.iterdir() if path.is_file() and path != notes]
+    assert {"traces.db", "traces.db-wal"} <= {path.name for path in ours}
+    assert not {str(path): oct(_mode(path)) for path in ours if _mode(path) & 0o077}
+
+
+def test_a_folder_that_others_can_write_to_is_refused(make_stack: MakeStack) -> None:
+    stack = make_stack(COMMAND)
+    stack.home.mkdir()
+    (stack.home / "notes.txt").write_text("not Beacon's")
+    stack.home.chmod(0o775)
+    result = stack.beacon("up")
+    assert result.returncode == 1
+    assert f"chmod 700 {stack.home}" in result.stderr
+    assert not (stack.home / "traces.db").exists()
+
+
 def _mode(path: Path) -> int:
     try:
         return stat.S_IMODE(path.stat().st_mode)
