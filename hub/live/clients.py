@@ -21,9 +21,13 @@ TOTAL_BYTES_MAX = 256 * 1024 * 1024
 
 CLIENTS_MAX = 1_000
 
+TURN_FRAMES = 128
+TURN_BYTES = 512 * 1024
+"""Frames and bytes from which on one client has had its turn, and others are served."""
+
 
 class Client:
-    """One websocket. Its sender waits for `ready`, then takes frames with `next_frame` until there is none."""
+    """One websocket. Its sender waits for `ready`, then takes frames with `next_frames`."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -60,15 +64,20 @@ class Client:
         self.lapsed = True
         self.ready.set()
 
-    def next_frame(self) -> bytes | None:
-        """The next frame to send, or None when there is none for now."""
-        if not self._queue:
+    def next_frames(self) -> list[bytes]:
+        """The next frames to send in one write, within TURN_FRAMES and TURN_BYTES; none when none waits for now."""
+        queue = self._queue
+        frames: list[bytes] = []
+        size = 0
+        while queue and len(frames) < TURN_FRAMES and size < TURN_BYTES:
+            frame = queue.popleft()
+            frames.append(frame)
+            size += len(frame)
+        self._bytes -= size
+        self._clients.waiting_bytes -= size
+        if not queue:
             self.ready.clear()
-            return None
-        frame = self._queue.popleft()
-        self._bytes -= len(frame)
-        self._clients.waiting_bytes -= len(frame)
-        return frame
+        return frames
 
 
 class Clients:

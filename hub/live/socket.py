@@ -12,6 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 from beacon.contract.events import RESYNC_FRAME
 from beacon.contract.limits import ID_PATTERN
 from beacon.contract.records import encode
+from beacon.web.frames import frames_message
 from hub.guard import BEARER_SUBPROTOCOL
 from hub.live.clients import Client
 from hub.live.feed import Feed
@@ -20,9 +21,6 @@ LIVE_PATH = b"/ws/live"
 
 TRY_AGAIN_LATER = 1013
 """The close code of RFC 6455's registry for a server that has no room."""
-
-TURN_FRAMES = 64
-"""Frames sent to one client before others get their turn: 0.6 ms."""
 
 _ID = re.compile(ID_PATTERN)
 
@@ -105,14 +103,11 @@ async def _send_frames(client: Client, send: Send) -> None:
     does not read, and its queue lapses meanwhile."""
     while True:
         await client.ready.wait()
-        for _ in range(TURN_FRAMES):
-            if client.lapsed:
-                # from here on events are queued again: this resync tells of everything before them
-                client.lapsed = False
-                await send({"type": "websocket.send", "text": RESYNC_FRAME.decode()})
-            frame = client.next_frame()
-            if frame is None:
-                break
-            await send({"type": "websocket.send", "text": frame.decode()})
-        else:
+        if client.lapsed:
+            # from here on events are queued again: this resync tells of everything before them
+            client.lapsed = False
+            await send(frames_message((RESYNC_FRAME,)))
+        if frames := client.next_frames():
+            await send(frames_message(frames))
+        if client.ready.is_set():
             await asyncio.sleep(0)

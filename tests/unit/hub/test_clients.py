@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from beacon.contract.events import RESYNC_FRAME, Event
+from beacon.web.frames import SEND_FRAMES
 from hub.live import clients as clients_module
 from hub.live.clients import Client, Clients
 from hub.live.socket import LiveSocket, chosen_subprotocol, read_request
@@ -26,8 +27,8 @@ def clients() -> Iterator[Clients]:
 
 def drained(client: Client) -> list[bytes]:
     frames = []
-    while (frame := client.next_frame()) is not None:
-        frames.append(frame)
+    while turn := client.next_frames():
+        frames += turn
     return frames
 
 
@@ -94,11 +95,24 @@ def test_who_keeps_up_does_not_pay_for_those_who_do_not(clients: Clients, monkey
     assert clients.waiting_bytes == slow.waiting[1]
 
 
-def test_bytes_that_wait_are_counted_and_given_back(clients: Clients) -> None:
+@pytest.mark.parametrize(("limit", "value"), [("TURN_FRAMES", 2), ("TURN_BYTES", 11)])
+def test_one_turn_is_bounded(clients: Clients, monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
+    monkeypatch.setattr(clients_module, limit, value)
+    client = clients.add()
+    clients.deliver([event(seq, frame=b"x" * 10) for seq in range(3)])
+    assert client.next_frames() == [b"x" * 10] * 2
+    assert client.ready.is_set()
+    assert client.waiting == (1, 10)
+    assert client.next_frames() == [b"x" * 10]
+    assert not client.ready.is_set()
+
+
+def test_bytes_that_wait_are_counted_and_given_back(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients_module, "TURN_FRAMES", 1)
     one, two = clients.add(), clients.add()
     clients.deliver([event(1, frame=b"x" * 10), event(2, frame=b"x" * 5)])
     assert clients.waiting_bytes == 30
-    one.next_frame()
+    one.next_frames()
     assert clients.waiting_bytes == 20
     clients.remove(two)
     assert clients.waiting_bytes == 5
@@ -180,7 +194,10 @@ class Wire:
 
     async def send(self, message: Any) -> None:
         await self.open.wait()
-        self.sent.append(message.get("text") or message["type"])
+        if message["type"] == SEND_FRAMES:
+            self.sent += [text.decode() for text in message["texts"]]
+        else:
+            self.sent.append(message["type"])
 
 
 def test_a_thousand_clients_are_enough() -> None:
