@@ -35,11 +35,12 @@ class Handlers:
         decoded = Decoded([], [])
         for _ in decode_in_slices(call.body, decoded):
             await asyncio.sleep(0)  # a large body lets others in between its slices
+        size = len(call.body)
         call.body = None
         errors = decoded.errors
         accepted = 0
         if decoded.arrivals:
-            stored = await self._writer.submit(decoded.arrivals, decoded.size)
+            stored = await self._writer.submit(decoded.arrivals, size)
             accepted = stored.accepted
             errors = errors + stored.errors
         if not errors:

@@ -62,6 +62,8 @@ _BITS = {
 }
 """The bit of each field in `closed_fields`."""
 
+_WHOLE = sum(_BITS[name] for name in ("span_type", "name", "start_ns", "end_ns"))
+
 ALL_FIELDS = sum(_BITS.values())
 """`closed_fields` of a closed span to which an open copy has nothing to add."""
 
@@ -77,39 +79,55 @@ class Incomplete(ValueError):
 def first_seen(arrival: Arrival) -> SpanState:
     """The state of a span seen for the first time; rows and seqs are 0 until the writer gives them.
 
-    Raises `Incomplete` when required fields are missing.
+    Raises `Incomplete` when required fields are missing. Written out, since every span comes this way: 0.8 us against
+    2.6 by way of `_sent`.
     """
     span = arrival.span
-    missing = required_fields(span)
-    if missing:
-        raise Incomplete(missing)
     columns = arrival.columns
+    if span.span_type is UNSET or span.name is UNSET or arrival.start_ns is UNSET:
+        raise Incomplete(required_fields(span))
     assert columns is not UNSET, "decoding sets the columns whenever span_type is there"
-    sent = _sent(arrival)
+    end_ns = None if arrival.end_ns is UNSET else arrival.end_ns
+    parent, error, language = span.parent_span_id, span.error_message, span.sdk_language
     return SpanState(
         0,
         0,
         span.span_id,
-        sent.get("parent_span_id"),
-        sent["span_type"],
-        sent["name"],
-        sent.get("status", "unset"),
-        sent.get("error_message"),
-        sent["start_ns"],
-        sent.get("end_ns"),
-        columns.model,
-        columns.tokens,
-        columns.cost_pico,
-        columns.framework,
-        columns.session_id,
-        sent.get("sdk_language"),
-        sent.get("annotations", "[]"),
+        None if parent is UNSET else parent,
+        span.span_type,
+        span.name,
+        "unset" if span.status is UNSET else span.status,
+        None if error is UNSET else error,
+        arrival.start_ns,
+        end_ns,
+        *columns,
+        None if language is UNSET else language,
+        "[]" if arrival.annotations is UNSET else arrival.annotations,
         0,
         0,
         0,
-        0 if sent.get("end_ns") is None else _bits(sent),
-        sent.get("attributes", "{}"),
+        0 if end_ns is None else _closed_with(arrival),
+        "{}" if arrival.attributes is UNSET else arrival.attributes,
     )
+
+
+def _closed_with(arrival: Arrival) -> int:
+    """`closed_fields` of a whole span that came with its end."""
+    span = arrival.span
+    bits = _WHOLE
+    if span.parent_span_id is not UNSET:
+        bits |= _BITS["parent_span_id"]
+    if span.status is not UNSET:
+        bits |= _BITS["status"]
+    if span.error_message is not UNSET:
+        bits |= _BITS["error_message"]
+    if span.sdk_language is not UNSET:
+        bits |= _BITS["sdk_language"]
+    if arrival.attributes is not UNSET:
+        bits |= _BITS["attributes"]
+    if arrival.annotations is not UNSET:
+        bits |= _BITS["annotations"]
+    return bits
 
 
 def _sent(arrival: Arrival) -> dict[str, Any]:

@@ -81,7 +81,10 @@ def put_tags(trace_id: str, tags: dict[str, str]) -> Command:
             return
         trace.tags = text
         trace.seq = tx.next_seq()
-        tx.db.execute("UPDATE traces SET tags = ?, seq = ? WHERE trace_row = ?", (text, trace.seq, trace.trace_row))
+        tx.db.execute(
+            "UPDATE traces SET tags = ?1, seq = ?2, edited_seq = ?2 WHERE trace_row = ?3",
+            (text, trace.seq, trace.trace_row),
+        )
         tx.changes.traces_updated.append(trace)
 
     return command

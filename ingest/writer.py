@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from beacon.errors import BeaconError, QueueFull, Refused, StoreBusy
 from beacon.store.connect import BUSY_MS, connect_writer
+from beacon.store.lookup import index_complete_segments
 from beacon.store.version import upgrade
 from ingest.checkpoints import Checkpoints
 from ingest.decode import Arrival
@@ -346,11 +347,12 @@ class Writer:
         try:
             self._begin(db, wait=wait)
             counters = read_counters(db)
-            prev = counters.seq
+            prev, next_span_row = counters.seq, counters.next_span_row
             tx = Transaction(db, counters, time.time_ns())
             result = body(tx)
             if counters.seq != prev:
                 write_counters(db, counters)
+                index_complete_segments(db, next_span_row, counters.next_span_row)
             db.execute("COMMIT")
         except BaseException as e:
             self._roll_back()

@@ -7,6 +7,8 @@ import sqlite3
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import msgspec
+
 from beacon.contract import events
 from beacon.contract.events import Envelope, Event
 from beacon.contract.limits import CHANGES_MAX
@@ -17,9 +19,16 @@ BYTES_MAX = 32 * 1024 * 1024
 """Bytes of frames one answer may carry; a stream that far behind resyncs."""
 
 # A span's row number and its created_seq rise together, so what was created after a seq is the end of the table
-_CREATED_SPANS = "SELECT span_row, created_seq FROM spans ORDER BY span_row DESC"
-_UPDATED_SPANS = "SELECT span_row, seq FROM spans WHERE seq > ? AND seq > created_seq AND created_seq <= ? LIMIT ?"
-_TRACES = f"SELECT t.created_seq, t.seq, {TRACE_COLUMNS} FROM traces t WHERE t.seq > ? LIMIT ?"
+_CREATED_SPANS = "SELECT span_row, created_seq, trace_row FROM spans ORDER BY span_row DESC"
+_UPDATED_SPANS = (
+    "SELECT span_row, seq, trace_row FROM spans WHERE seq > ? AND seq > created_seq AND created_seq <= ? LIMIT ?"
+)
+# A trace changes with its spans, or by an edit of its own
+_EDITED_TRACES = "SELECT trace_row FROM traces WHERE edited_seq > ? LIMIT ?"
+_TRACES = (
+    f"SELECT t.created_seq, t.seq, {TRACE_COLUMNS} FROM json_each(?) j "
+    "CROSS JOIN traces t ON t.trace_row = j.value WHERE t.seq > ?"
+)
 _TOMBSTONES = "SELECT seq, trace_id FROM tombstones WHERE seq > ? ORDER BY seq, trace_id LIMIT ?"
 _SPAN = (
     f"SELECT {SPAN_COLUMNS} FROM spans s JOIN traces t ON t.trace_row = s.trace_row "
@@ -68,13 +77,16 @@ def _changes(db: sqlite3.Connection, after: int) -> list[_Change]:
             raise _too_many(after)
         found.append(change)
 
-    for span_row, created_seq in db.execute(_CREATED_SPANS):
+    traces: set[int] = {trace_row for (trace_row,) in db.execute(_EDITED_TRACES, (after, most))}
+    for span_row, created_seq, trace_row in db.execute(_CREATED_SPANS):
         if created_seq <= after:
             break
         add(_Change(created_seq, "span_created", span_row))
-    for span_row, seq in db.execute(_UPDATED_SPANS, (after, after, most)):
+        traces.add(trace_row)
+    for span_row, seq, trace_row in db.execute(_UPDATED_SPANS, (after, after, most)):
         add(_Change(seq, "span_updated", span_row))
-    for row in db.execute(_TRACES, (after, most)):
+        traces.add(trace_row)
+    for row in db.execute(_TRACES, (msgspec.json.encode(list(traces)).decode(), after)):
         created_seq, seq = row[:2]
         if created_seq > after:
             # before the trace's first span, whose created_seq comes after the trace's own

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from beacon.store.connect import connect_writer
+from beacon.store.lookup import index_complete_segments
 from beacon.store.version import upgrade
 
 SECOND = 1_000_000_000
@@ -61,6 +62,7 @@ class Store:
         now = time.time_ns() if created_ns is None else created_ns
         with self.db:
             self.db.execute("BEGIN IMMEDIATE")
+            first = self._next_span_row
             touched: dict[str, int] = {}
             created = set()
             for span in spans:
@@ -73,13 +75,16 @@ class Store:
                 self._put_span(touched[span["trace_id"]], span, now)
             for trace_id, trace_row in touched.items():
                 self._roll_up(trace_row, None if trace_id in created else self.next_seq())
+            index_complete_segments(self.db, first, self._next_span_row)
 
     def skip_rows(self, traces: int, spans: int) -> None:
         """Leave a gap in the row numbers, as deletes do."""
+        first = self._next_span_row
         self.db.execute(
             "UPDATE counters SET next_trace_row = next_trace_row + ?, next_span_row = next_span_row + ?",
             (traces, spans),
         )
+        index_complete_segments(self.db, first, self._next_span_row)
 
     def tag(self, trace_id: str, **tags: str) -> None:
         self.set_trace(trace_id, tags=json.dumps(tags, ensure_ascii=False))
@@ -87,7 +92,7 @@ class Store:
     def set_trace(self, trace_id: str, **columns: Any) -> None:
         with self.db:
             self.db.execute("BEGIN IMMEDIATE")
-            columns["seq"] = self.next_seq()
+            columns["seq"] = columns["edited_seq"] = self.next_seq()
             names = ", ".join(f"{name} = ?" for name in columns)
             self.db.execute(f"UPDATE traces SET {names} WHERE trace_id = ?", (*columns.values(), trace_id))
 
@@ -123,6 +128,10 @@ class Store:
     @property
     def epoch(self) -> str:
         return str(self.db.execute("SELECT epoch FROM counters").fetchone()[0])
+
+    @property
+    def _next_span_row(self) -> int:
+        return int(self.db.execute("SELECT next_span_row FROM counters").fetchone()[0])
 
     def next_seq(self) -> int:
         return int(self.db.execute("UPDATE counters SET seq = seq + 1 RETURNING seq").fetchall()[0][0])

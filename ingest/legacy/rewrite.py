@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from beacon.store.connect import connect_writer
+from beacon.store.lookup import index_complete_segments
 from beacon.store.version import upgrade
 from ingest.inserts import RowInserts
 from ingest.legacy import layout as legacy
@@ -280,6 +281,7 @@ def _check(new: sqlite3.Connection, spans: int) -> None:
                 f"rollup, broken references: {broken}"
             )
         new.execute(SET_COUNTERS, (seq or 0, (trace_rows or 0) + 1, span_rows + 1))
+        index_complete_segments(new, 0, span_rows + 1)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def test_who_waits_is_answered_and_the_failure_is_told(tmp_path: Path, monkeypat
             assert isinstance(await asyncio.shield(writer.failed), TypeError)
             decoded = decode_spans(BODY)
             with pytest.raises(StoreBusy, match="has failed"):
-                await writer.submit(decoded.arrivals, decoded.size)
+                await writer.submit(decoded.arrivals, 1)
             await writer.close()
 
     asyncio.run(check())
