@@ -222,9 +222,9 @@ class Writer:
         except (*DATA_ERRORS, _Locked):
             return False  # the thread finds out whose data it was, or waits for the lock
         except Exception as e:
-            self._loop.call_soon(self._deliver, group, None, e, None)
+            self._deliver(group, None, e, None)
         else:
-            self._loop.call_soon(self._deliver, group, answers, None, commit)
+            self._deliver(group, answers, None, commit)
             self._checkpoints.written(None, size)
         finally:
             self._turn.release()
@@ -415,7 +415,7 @@ class Writer:
             elif error is not None:
                 work.future.set_exception(error)
         if commit is not None and commit.last != commit.prev:
-            self._on_commit(commit)
+            self._loop.call_soon(self._on_commit, commit)  # behind the requests that were just woken
 
     # ------------------------------------------------------------ opening and closing
 
