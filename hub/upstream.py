@@ -8,6 +8,7 @@ general HTTP clients answered between 400 and 6,000.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Sequence
 from typing import Protocol, cast
 
@@ -29,6 +30,11 @@ class Lost(Exception):
     def __init__(self, why: str, *, overdue: bool = False) -> None:
         super().__init__(why)
         self.overdue = overdue
+
+
+SEND_BUFFER = 1024 * 1024
+"""Bytes of a request the kernel may hold (it may give less): a batch of 100 spans has 290 KB, and the 208 KB a unix
+socket has by itself stopped each such request half-way."""
 
 
 class Owner(Protocol):
@@ -151,6 +157,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's do not inherit from it
+        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
     def data_received(self, data: bytes) -> None:
         if not self._busy:

@@ -1,7 +1,7 @@
 """The workload's spans as an OTLP trace export request in protobuf, written by hand: a few fields, no dependency.
 
 Field numbers are those of opentelemetry/proto/trace/v1/trace.proto and common/v1/common.proto. The text of a span goes
-into `input.value` and `output.value`, as OpenInference has it, with the GenAI numbers beside it.
+into `input.value` and `output.value`, as OpenInference has it, with the GenAI numbers and the rest beside it.
 """
 
 from __future__ import annotations
@@ -63,11 +63,17 @@ def _attributes(span: Span) -> dict[str, Any]:
     attributes: dict[str, Any] = {"input.value": source[into], "output.value": source[out]}
     if span.span_type in _OPERATION:
         attributes["gen_ai.operation.name"] = _OPERATION[span.span_type]
-    return attributes | {name: source[key] for key, name in _GEN_AI.items() if key in source}
+    # all that Beacon is sent: what has no name in the conventions goes by its own
+    return attributes | {_GEN_AI.get(key, key): value for key, value in source.items() if key not in (into, out)}
 
 
-def _attribute(key: str, value: str | int) -> bytes:
-    any_value = _bytes(1, value.encode()) if isinstance(value, str) else _varint_field(3, value)
+def _attribute(key: str, value: str | int | float) -> bytes:
+    if isinstance(value, str):
+        any_value = _bytes(1, value.encode())
+    elif isinstance(value, float):
+        any_value = _varint(4 << 3 | _FIXED_64) + struct.pack("<d", value)
+    else:
+        any_value = _varint_field(3, value)
     return _bytes(1, key.encode()) + _bytes(2, any_value)
 
 

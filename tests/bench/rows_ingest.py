@@ -39,7 +39,7 @@ async def _round(session: Session) -> None:
         await cell(session, stack, "single_16", workload.batches(plan.requests_of_1 * 3, 1), 16)
         await cell(session, stack, "by_10_64", workload.batches(plan.by_10 * 3 // 2, 10), 64)
     if session.peer is not None:
-        peer = await ingest_rate(session.peer, session.work, Workload(session.seed).spans(plan.by_100 // 2))
+        peer = await ingest_rate(session.peer, session.work, Workload(session.seed).spans(plan.by_100))
         results.add("peer", peer)
         results.add("times_peer", rate / peer)
 
