@@ -12,10 +12,10 @@ from beacon.contract.records import Imported
 from beacon.contract.requests import ImportTrace, required_fields
 from beacon.errors import BadRequest, Conflict, Invalid
 from beacon.web.application import invalid_json
+from ingest.database import Command, Transaction
 from ingest.decode import SLICE, Arrival, check_span
 from ingest.separate import SpanWrong
 from ingest.spans import store
-from ingest.writer import Command, Transaction
 
 FORMAT = "beacon"
 VERSIONS = ("1",)

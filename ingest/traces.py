@@ -7,9 +7,9 @@ import sqlite3
 import msgspec
 
 from beacon.errors import NotFound
+from ingest.database import Command, Transaction
 from ingest.rollup import TraceState
 from ingest.spans import SELECT_TRACE
-from ingest.writer import Command, Transaction
 
 DELETE_SPANS = 960
 """Spans one deleting transaction takes, at least one trace: 4.5 ms; 48,000 in one stalled writes for 0.47 s."""

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from beacon.store.connect import connect_writer
 from beacon.store.version import upgrade
+from ingest.database import Transaction
 from ingest.decode import decode_spans
 from ingest.merge import SpanState
 from ingest.rollup import TraceState, from_scratch
 from ingest.spans import SELECT_TRACE_SPANS, TRACE_FIELDS, read_counters, write_counters
 from ingest.spans import store as store_arrivals
 from ingest.traces import delete_trace
-from ingest.writer import Transaction
 
 TRACES = ["t1", "t2", "t3"]
 SPANS = [f"s{i}" for i in range(6)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from beacon.errors import StoreBusy
-from ingest import writer as module
+from ingest import database as module
 from ingest.decode import decode_spans
 from ingest.writer import Writer
 
