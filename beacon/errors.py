@@ -11,6 +11,7 @@ BeaconError
 │   ├── TooLarge          413
 │   ├── UnsupportedMedia  415  content type or encoding
 │   └── Invalid           422  names each wrong place in `errors`
+├── UpstreamFailed        502  a model's provider failed; its own words, trimmed
 ├── Unavailable           503  trying again after `retry_after` seconds can help
 │   ├── QueueFull
 │   ├── StoreBusy              disk full, file locked, I/O error
@@ -83,6 +84,12 @@ class Invalid(RequestError):
     def __init__(self, detail: str, errors: list[tuple[str, str]] | None = None) -> None:
         super().__init__(detail)
         self.errors = errors or []
+
+
+class UpstreamFailed(BeaconError):
+    """502: the provider of a model failed, or did not answer in time."""
+
+    status = 502
 
 
 class Unavailable(BeaconError):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from beacon.config import Settings
-from beacon.contract.operations import Lane
+from beacon.contract.operation import Lane
 from hub.pool import Limits, Pool, sweep_for_ever
 
 Upstream = Literal["ingest", "query"]
@@ -20,6 +20,8 @@ LIMITS: Mapping[Lane, Limits] = {
     "short": Limits(connections=32, waiting=512, answer_s=20.0),
     # exports, searches, big deletes: a few at a time, and they may take their time
     "long": Limits(connections=8, waiting=64, answer_s=120.0),
+    # calls of a model: each waits for minutes and costs nothing meanwhile
+    "llm": Limits(connections=512, waiting=512, answer_s=660.0),
 }
 
 INTERNAL_LIMITS = Limits(connections=4, waiting=64, answer_s=5.0)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.resources import files
 
 from beacon.config import Settings
-from beacon.contract.operations import Operation
+from beacon.contract.operation import Operation
 from beacon.web import Call, Reply
 
 PAGES: tuple[Operation, ...] = (

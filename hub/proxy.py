@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from starlette.types import Receive, Scope, Send
 
 from beacon.contract.limits import BODY_MAX
-from beacon.contract.operations import Operation
+from beacon.contract.operation import Operation
 from beacon.errors import PartDown, TooLarge
 from hub.headers import body_framing, request_head
 from hub.intake import ClientGone, Intake, RequestBody, next_piece, too_large

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from beacon.contract.examples import BODIES
-from beacon.contract.operations import PUBLIC, Operation
+from beacon.contract.operation import Operation
+from beacon.contract.operations import PUBLIC
 from beacon.contract.records import ErrorBody
 from beacon.version import VERSION
 
@@ -43,6 +44,7 @@ _STATUS_TEXT = {
     413: "The body is too large",
     415: "The content type or encoding is not known",
     422: "A value is wrong; `errors` names each place",
+    502: "The model's provider failed; its own words",
     503: "Full, or a part is down; send it again after `Retry-After` seconds",
 }
 

@@ -6,38 +6,9 @@ a 404, not a stub.
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
-from msgspec import Struct
-
 from beacon.contract import records as rec
 from beacon.contract import requests as req
-
-Owner = Literal["ingest", "query", "hub"]
-Lane = Literal["spans", "short", "long"]
-"""Which connections of the hub a request may use: spans have their own, so that long work never holds them up."""
-
-
-class Operation(Struct, frozen=True, kw_only=True):
-    """One route. `body` is the model of the request body, decoded before the handler is called, unless `raw_body`:
-    then the handler gets the bytes. `errors` are the statuses of 400 and above it documents beside the common ones."""
-
-    name: str
-    method: str
-    path: str
-    owner: Owner
-    summary: str
-    tag: str
-    query: type[Struct] | None = None
-    body: type[Struct] | None = None
-    raw_body: bool = False
-    response: Any = None
-    success: int = 200
-    content_types: tuple[str, ...] = ("application/json",)
-    errors: tuple[int, ...] = ()
-    lane: Lane = "short"
-    nullable: bool = False
-
+from beacon.contract.operation import Operation, Owner
 
 PUBLIC: tuple[Operation, ...] = (
     # ------------------------------------------------------------ spans

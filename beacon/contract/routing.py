@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import unquote
 
-from beacon.contract.operations import Operation
+from beacon.contract.operation import Operation
 from beacon.errors import MethodNotAllowed, NotFound
 
 

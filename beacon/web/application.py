@@ -13,7 +13,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from beacon.contract.limits import ID_PATTERN
-from beacon.contract.operations import Operation
+from beacon.contract.operation import Operation
 from beacon.contract.records import SpanType, Status
 from beacon.contract.requests import SortKey
 from beacon.contract.routing import Routes

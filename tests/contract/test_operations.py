@@ -14,7 +14,8 @@ import pytest
 
 from beacon.contract.limits import BODY_MAX
 from beacon.contract.openapi import openapi
-from beacon.contract.operations import PUBLIC, Operation
+from beacon.contract.operation import Operation
+from beacon.contract.operations import PUBLIC
 from beacon.contract.records import ErrorBody
 from tests.edge import send_raw
 from tests.processes import Answer, span, wait_for

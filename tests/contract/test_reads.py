@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from beacon.contract.operations import PUBLIC, Operation
+from beacon.contract.operation import Operation
+from beacon.contract.operations import PUBLIC
 from tests.processes import span
 from tests.stack import Stack
 
