@@ -47,8 +47,11 @@ class DeleteTraces(Struct):
     older_than: Annotated[float, Meta(ge=0)] | None = None
 
 
+Tags = dict[Annotated[str, Meta(min_length=1, max_length=200)], Annotated[str, Meta(max_length=2_000)]]
+
+
 class PutTags(Struct):
-    tags: dict[Annotated[str, Meta(min_length=1, max_length=200)], Annotated[str, Meta(max_length=2_000)]]
+    tags: Tags
 
 
 class PutAnnotations(Struct):
@@ -68,7 +71,7 @@ class ImportedSpan(SpanInput, kw_only=True, gc=False):
 
 class ImportedTrace(Struct):
     trace_id: Id
-    tags: dict[str, str] = {}
+    tags: Tags = {}
 
 
 class ImportTrace(Struct):

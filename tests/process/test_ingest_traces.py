@@ -122,6 +122,8 @@ def test_an_export_is_stored_whole_once(ingest: Process) -> None:
         ({"spans": [span("x", "ti"), {"span_id": "y", "trace_id": "ti"}]}, 422, "lacks span_type"),
         ({"spans": [span("x", "ti", attributes=[])]}, 422, "spans[0].attributes"),
         ({"trace": {"trace_id": "a/b"}}, 422, "trace.trace_id"),
+        ({"trace": {"trace_id": "ti", "tags": {"k": "v" * 2_001}}}, 422, "trace.tags"),
+        ({"trace": {"trace_id": "ti", "tags": {"": "v"}}}, 422, "trace.tags"),
     ],
 )
 def test_an_export_that_is_wrong_stores_nothing(
