@@ -12,18 +12,20 @@ from collections.abc import Iterator, Sequence
 
 from beacon.contract.events import Event
 
-QUEUE_EVENTS_MAX = 8_000
+QUEUE_EVENTS_MAX = 40_000
 QUEUE_BYTES_MAX = 32 * 1024 * 1024
-"""What may wait for one client: 0.4 s of the fastest stream (20,000 spans of 2.8 KB a second)."""
+"""What may wait for one client: half a second of the fastest stream (23,000 spans of 2.8 KB a second), or a single commit
+of many small spans."""
 
 TOTAL_BYTES_MAX = 256 * 1024 * 1024
 """What may wait for all clients, a frame counted once for each that waits for it."""
 
 CLIENTS_MAX = 1_000
 
-TURN_FRAMES = 128
+TURN_FRAMES = 2_000
 TURN_BYTES = 512 * 1024
-"""Frames and bytes from which on one client has had its turn, and others are served."""
+"""Frames and bytes from which on one client has had its turn, and others are served: as much as the bus brings in one
+turn (beacon.bus.DRAIN_MAX messages), or a commit of 20,000 small spans overflows the queue of a client that keeps up."""
 
 
 class Client:
