@@ -23,6 +23,8 @@ class LiveProtocol(WebSocketsSansIOProtocol):
         """Raises `ClientDisconnected` (an OSError) when the client has gone."""
         if message["type"] != SEND_FRAMES:
             await super().send(message)
+            if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+                self.handshake_complete = True  # refused, in full: else uvicorn logs an ERROR for each
             return
         await self.writable.wait()
         if self.disconnected or self.close_sent or self.transport.is_closing():
