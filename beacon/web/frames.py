@@ -34,6 +34,11 @@ class LiveProtocol(WebSocketsSansIOProtocol):
             parts += (text_frame_head(len(text)), text)
         self.transport.writelines(parts)
 
+    def keepalive_timeout(self) -> None:
+        """A client that answers no ping is let go at once: a polite end would wait until it reads what is buffered."""
+        super().keepalive_timeout()
+        self.transport.abort()
+
 
 def text_frame_head(size: int) -> bytes:
     """The head of an unmasked, final text frame with `size` bytes (RFC 6455 5.2)."""
