@@ -16,7 +16,8 @@ run: $(VENV)/.installed ## install what Beacon needs, then start it; Ctrl-C stop
 	@$(BIN)/beacon up
 
 dev-backend: $(VENV)/.installed ## start Beacon with the debug log on the screen; Ctrl-C stops it
-	@BEACON_LOG_LEVEL=DEBUG $(BIN)/beacon up --detach
+	@said=$$(BEACON_LOG_LEVEL=DEBUG $(BIN)/beacon up --detach) || exit; \
+		echo "$$said" | sed 's/^Stop with .*/Stop with Ctrl-C./'; echo
 	@trap '$(BIN)/beacon down' EXIT; trap 'exit 0' INT TERM HUP; $(BIN)/beacon logs -f
 
 install: $(VENV)/.installed-dev ## everything for working on Beacon: its dependencies, pytest, ruff, mypy
@@ -34,7 +35,7 @@ format: $(VENV)/.installed-dev ## bring the code into form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-dev ## measure speed, memory and disk: ten minutes, or one with ARGS=--quick
+bench: $(VENV)/.installed-dev ## measure speed, memory and disk: seven minutes, or one with ARGS=--quick
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 lock: $(VENV)/bin/python ## take the newest versions that fit pyproject.toml into the lock files

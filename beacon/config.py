@@ -7,6 +7,7 @@ costs 138 ms and 8 MB, so `beacon up` does it once and hands the result to its c
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,6 +35,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     durability: Literal["normal", "full"] = "normal"
     replay_workers: int = 1
+    analysis_model: str | None = None
+    spend_cap_usd: float = 1.0
+    demo_pace: float = 1.0
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ("http://localhost:5173", "http://127.0.0.1:5173")
     token: str | None = None
@@ -90,7 +94,7 @@ def _make_private(folder: Path, mode: int) -> None:
     Such a folder keeps its mode: what Beacon makes in it is closed by itself. But nobody else may be able to put
     another database in the place of Beacon's.
     """
-    strange = sorted(p.name for p in folder.iterdir() if not p.name.startswith(_OWN_NAMES))
+    strange = strangers(folder)
     if not strange:
         folder.chmod(0o700)
     elif mode & 0o022:
@@ -100,9 +104,23 @@ def _make_private(folder: Path, mode: int) -> None:
         )
 
 
-_OWN_NAMES = ("traces.db", "run", "logs", "config.json", "prices.json", "stack.json", ".env", "lost+found",
-              "ingest.", "query.", "hub.", "replay_worker", "events.", "jobs.", "supervisor")  # fmt: skip
+_OWN_NAMES = ("traces.db", "run", "logs", "config.json", "prices.json", "stack.json", ".env", "lost+found", "up.log",
+              "ingest.", "query.", "hub.", "replay_worker", "events.", "jobs.", "deltas.", "supervisor")  # fmt: skip
 """How the names of Beacon's own files begin, in its home, run and log folders."""
+
+
+def strangers(folder: Path) -> list[str]:
+    """The names in `folder` that are plainly not of Beacon's making."""
+    return sorted(p.name for p in folder.iterdir() if not p.name.startswith(_OWN_NAMES))
+
+
+def close_database(path: Path) -> None:
+    """Take the database at `path` from others, with its WAL and shared memory: SQLite makes those with the mode of the
+    database, and one that was copied here may be open to everybody. Files of another user stay as they are."""
+    for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            if file.stat().st_mode & 0o077:
+                file.chmod(0o600)
 
 
 def prepare_directories(settings: Settings) -> None:
@@ -134,6 +152,7 @@ def prepare_directories(settings: Settings) -> None:
             raise Refused(f"Beacon cannot use the folder {folder}: {e.strerror}. Set BEACON_HOME to another.") from e
     try:
         settings.db_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        close_database(settings.db_path)
     except OSError as e:
         raise Refused(
             f"Beacon cannot make the folder of BEACON_DB_PATH, {settings.db_path.parent}: {e.strerror}."

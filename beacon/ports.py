@@ -33,6 +33,14 @@ def taken_address(host: str, port: int) -> str | None:
     return next((address for address in addresses(host) if _is_taken(address, port)), None)
 
 
+def next_free(host: str, port: int) -> int:
+    """The first port above `port` (near the end of the range: below) that anybody may use and where nobody listens on
+    `host`."""
+    above = range(max(port + 1, 1_024), 65_536)
+    below = range(port - 1, 1_023, -1)
+    return next((other for other in (*above, *below) if taken_address(host, other) is None), port)
+
+
 def _is_taken(address: str, port: int) -> bool:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import resource
 
+from starlette.types import ASGIApp
+
 from beacon.config import Settings
 from beacon.contract.operations import owned_by
 from beacon.process import run
@@ -18,6 +20,7 @@ from hub.live.feed import Feed
 from hub.live.socket import LiveSocket
 from hub.pages import PAGES, Pages
 from hub.proxy import Proxy
+from hub.request_log import RequestLog
 
 OPEN_FILES = 8192
 """Descriptors to ask for: a thousand websockets and the connections behind them do not fit the usual 1,024."""
@@ -40,7 +43,9 @@ async def main(settings: Settings) -> None:
                 "get_start": pages.start,
             },
         )
-        app = Guard(Edge(own, Proxy(lanes), LiveSocket(feed)), Policy.of(settings))
+        app: ASGIApp = Guard(Edge(own, Proxy(lanes), LiveSocket(feed)), Policy.of(settings))
+        if settings.log_level == "DEBUG":
+            app = RequestLog(app)
         logging.getLogger("beacon.hub").info("listening at %s", settings.base_url)
         await serve_port(app, listeners)
     finally:

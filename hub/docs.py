@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
 from beacon.config import Settings
 from beacon.version import VERSION
@@ -22,9 +23,10 @@ EVENTS = (
 )
 
 
-def docs_page(document: Json, style: str, base_url: str, *, token: bool) -> bytes:
+def docs_page(document: Json, style: str, base_url: str, *, token: bool, python: str = "python") -> bytes:
     """The whole contract on one page: operations by tag, live events, models. `style` is the text of its style sheet,
-    `base_url` and `token` make the curl lines work as they stand."""
+    `base_url` and `token` make the curl lines work as they stand, `python` (a command, quoted for a shell) that for the
+    websocket."""
     operations = list(_operations(document))
     tags = [tag["name"] for tag in document["tags"]]
     nav = "".join(
@@ -53,24 +55,26 @@ def docs_page(document: Json, style: str, base_url: str, *, token: bool) -> byte
         f'<nav><p class="brand"><a href="/">Beacon</a> {VERSION}</p><ul>{nav}'
         '<li><a href="#live">Live events</a></li><li><a href="#models">Models</a></li>'
         '<li><a href="/openapi.json">openapi.json</a></li></ul></nav>'
-        f"<main><h1>Beacon's HTTP API</h1>{about}{sections}{_live(base_url)}"
+        f"<main><h1>Beacon's HTTP API</h1>{about}{sections}{_live(base_url, python)}"
         f'<h2 id="models">Models</h2>{models}</main>'
     )
     return _page("Beacon: API", style, body)
 
 
-def start_page(style: str, settings: Settings, *, token: bool) -> bytes:
-    """What a browser finds at `/`: what this is, where the docs are, how to send a first span."""
+def start_page(style: str, settings: Settings, *, token: bool, now: float) -> bytes:
+    """What a browser finds at `/`: what this is, where the docs are, how to send a first span, which ended `now` (epoch
+    seconds)."""
+    end = int(now)
     span = {
         "spans": [
             {
-                "trace_id": "hello",
-                "span_id": "hello-1",
+                "trace_id": f"hello-{end}",
+                "span_id": f"hello-{end}-1",
                 "span_type": "custom",
                 "name": "hello, Beacon",
                 "status": "ok",
-                "start_time": 1767225600,
-                "end_time": 1767225601,
+                "start_time": end - 1,
+                "end_time": end,
             }
         ]
     }
@@ -117,7 +121,9 @@ def _operation(document: Json, method: str, path: str, op: Json, base_url: str, 
     ]
     if op.get("parameters"):
         rows = "".join(_parameter(p) for p in op["parameters"])
-        parts.append(f"<table><tr><th>parameter</th><th>in</th><th>type</th><th>default</th></tr>{rows}</table>")
+        parts.append(
+            f"<table><tr><th>parameter</th><th>in</th><th>meaning</th><th>type</th><th>default</th></tr>{rows}</table>"
+        )
     if body:
         parts.append(f"<p>Body: {_type(body['content']['application/json']['schema'])}</p>")
     parts.append(
@@ -125,7 +131,8 @@ def _operation(document: Json, method: str, path: str, op: Json, base_url: str, 
         + "".join(_response(document, s, r) for s, r in op["responses"].items())
         + "</table>"
     )
-    parts.append(f"<pre>{escape(_curl(method, path, example, base_url, token=token))}</pre></section>")
+    target = path + _required_query(op.get("parameters", ()))
+    parts.append(f"<pre>{escape(_curl(method, target, example, base_url, token=token))}</pre></section>")
     return "".join(parts)
 
 
@@ -135,8 +142,14 @@ def _parameter(parameter: Json) -> str:
     required = " (required)" if parameter["required"] else ""
     return (
         f"<tr><td><code>{escape(parameter['name'])}</code>{required}</td><td>{parameter['in']}</td>"
-        f"<td>{_type(schema)}</td><td>{default}</td></tr>"
+        f"<td>{_ticks(parameter.get('description', ''))}</td><td>{_type(schema)}</td><td>{default}</td></tr>"
     )
+
+
+def _required_query(parameters: Iterable[Json]) -> str:
+    """`?name=example` of the parameters without which the request is refused; empty when there are none."""
+    needed = {p["name"]: p["schema"]["examples"][0] for p in parameters if p["in"] == "query" and p["required"]}
+    return f"?{urlencode(needed, safe=',')}" if needed else ""
 
 
 def _response(document: Json, status: str, response: Json) -> str:
@@ -190,7 +203,7 @@ def _type(schema: Json) -> str:
     return f"{kind} <small>{escape(', '.join(limits))}</small>" if limits else kind
 
 
-def _live(base_url: str) -> str:
+def _live(base_url: str, python: str) -> str:
     rows = "".join(
         f"<tr><td><code>{name}</code></td><td>{when}</td><td><code>{fields}</code></td></tr>"
         for name, when, fields in EVENTS
@@ -205,7 +218,7 @@ def _live(base_url: str) -> str:
         '<p>Send <code>{"action": "subscribe_trace", "trace_id": "…"}</code> for one trace\'s events alone, '
         '<code>{"action": "unsubscribe_trace"}</code> for all again. Anything else is answered with '
         '<code>{"error": "…"}</code>.</p>'
-        f"<pre>python -m websockets {escape(url)}</pre></section>"
+        f"<pre>{escape(python)} -m websockets {escape(url)}</pre></section>"
     )
 
 

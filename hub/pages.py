@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
+import sys
+import time
 from collections.abc import Callable
 from importlib.resources import files
 
@@ -53,12 +56,14 @@ class Pages:
             from beacon.contract.openapi import openapi  # 10 ms, once, and only for a reader
             from hub.docs import docs_page
 
-            return docs_page(openapi(), style, settings.base_url, token=bool(settings.token))
+            # the interpreter that has the websockets package, whatever `python` is in the reader's shell
+            python = shlex.quote(sys.executable)
+            return docs_page(openapi(), style, settings.base_url, token=bool(settings.token), python=python)
 
         def start() -> bytes:
             from hub.docs import start_page
 
-            return start_page(style, settings, token=bool(settings.token))
+            return start_page(style, settings, token=bool(settings.token), now=time.time())
 
         def document() -> bytes:
             from beacon.contract.openapi import openapi_json

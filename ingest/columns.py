@@ -26,7 +26,7 @@ _NONE = Columns()
 
 
 def derive_columns(span_type: str, attributes: Mapping[str, Any]) -> Columns:
-    """The columns of a span of `span_type` with these decoded attributes (api.md, "Attributes by convention")."""
+    """The columns of a span of `span_type` with these decoded attributes (docs/attributes.md)."""
     get = attributes.get
     framework = get("agent.framework") or get("tool.framework")
     session = get("session.id")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from beacon.config import close_database
 from beacon.errors import BeaconError, Refused, StoreBusy
 from beacon.store.connect import BUSY_MS, connect_writer
 from beacon.store.lookup import index_complete_segments
@@ -194,9 +195,10 @@ class Database:
     def _open(self) -> None:
         try:
             migrate_if_legacy(self._path, self._migrating)
+            close_database(self._path)  # first: SQLite makes the WAL with the mode of the database
             db = connect_writer(self._path, self._durability)
             upgrade(db, self._path)
-            self._path.chmod(0o600)
+            close_database(self._path)
             counters = read_counters(db)
             db.execute("UPDATE counters SET seq = seq")  # a write makes the WAL, so that we know which one is ours
             self._file = file_id(self._path)

@@ -29,7 +29,7 @@ the README lists them. "beacon COMMAND -h" explains a command.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status. 0 is good, 1 a problem that was printed, 2 a wrong command line."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parse(_as_flags(sys.argv[1:] if argv is None else list(argv)))
     if arguments.command is None:
         _parser().print_help()
         return 2
@@ -48,6 +48,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+def _as_flags(argv: list[str]) -> list[str]:
+    """`beacon help`, `beacon help up` and `beacon version`, as the flags they stand for."""
+    if argv[:1] == ["help"]:
+        return [*argv[1:2], "--help"]
+    return ["--version", *argv[1:]] if argv[:1] == ["version"] else argv
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    arguments, unknown = _parser().parse_known_args(argv)
+    if unknown:
+        # argparse would show the general usage, not that of the command
+        arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return arguments
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="beacon",
@@ -56,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"beacon {VERSION}")
-    parser.set_defaults(command=None)
+    parser.set_defaults(command=None, parser=parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     def add(name: str, summary: str, more: str = "", module: str | None = None) -> argparse.ArgumentParser:
@@ -65,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
             help=summary,
             description=f"{summary[0].upper()}{summary[1:]}. {more}".strip(),
         )
-        command.set_defaults(module=module or name)
+        command.set_defaults(module=module or name, parser=command)
         command.add_argument(
             "--home",
             type=Path,
@@ -108,6 +123,12 @@ def _parser() -> argparse.ArgumentParser:
         "Changes nothing. Exit status: 0, or 1 when there is a problem.",
     )
     doctor.add_argument("--json", action="store_true", help="the findings as JSON, for programs")
+    scale = add(
+        "scale",
+        "change the number of replay workers of a running Beacon",
+        "Workers that stay are not touched; one that goes finishes its calls first.",
+    )
+    scale.add_argument("workers", type=_workers, metavar="N", help="how many there should be, 0 to 64")
     add("open", "open Beacon in the browser", module="browse")
     add(
         "send-example",

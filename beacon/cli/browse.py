@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import webbrowser
 
-from beacon.cli.health import read_health
+from beacon.cli.banner import reading, token_hint
 from beacon.cli.target import find
+from beacon.cli.whose import require_own
 
 
 def run(arguments: argparse.Namespace) -> int:
     target = find(arguments)
-    if not read_health(target.url, target.settings.token).http_status:
-        print(f"Beacon does not answer at {target.url}. Start it with: beacon up", file=sys.stderr)
-        return 1
+    require_own(target)
     print(target.url)
+    if target.settings.token:
+        print(
+            "A browser cannot send BEACON_TOKEN by itself, and Beacon answers 401 without it. Read it like this:\n\n"
+            f"  {reading(target.settings, target.url, '/v1/traces')}\n{token_hint(target.settings, os.environ)}",
+            file=sys.stderr,
+        )
+        return 1
     if not webbrowser.open(target.url):
         print("No browser could be started here; open this address in yours.", file=sys.stderr)
     return 0

@@ -7,12 +7,16 @@ import json
 import os
 
 from beacon.cli import findings as look
+from beacon.cli.database_findings import check_database
 from beacon.cli.findings import Finding
 from beacon.cli.health import read_health
+from beacon.cli.invocation import invocation
+from beacon.cli.key_findings import check_keys, check_prices
+from beacon.cli.mode_findings import check_modes
 from beacon.cli.target import Target, find
 from beacon.environment import unknown_names
 from beacon.errors import Refused
-from beacon.ports import holder, taken_address
+from beacon.ports import holder, next_free, taken_address
 from beacon.supervision import ProcessState, SupervisorDown, answers, process_states
 
 
@@ -20,7 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         found = examine(find(arguments))
     except Refused as e:
-        found = [Finding("problem", "settings", e.detail, "Correct the settings, then run `beacon doctor` again.")]
+        again = invocation(arguments.home)("doctor")
+        found = [Finding("problem", "settings", e.detail, f"Correct that, then look again: {again}")]
     if arguments.json:
         print(json.dumps({"findings": look.as_json(found)}, indent=2))
     else:
@@ -30,35 +35,34 @@ def run(arguments: argparse.Namespace) -> int:
 
 def examine(target: Target) -> list[Finding]:
     """Every check on the Beacon `target`."""
-    settings, up = target.settings, target.up
+    settings, up, beacon = target.settings, target.up, target.beacon
     health = read_health(target.url, settings.token)
     # started by another supervisord: it is this home's Beacon all the same
     serves = up or (health.http_status != 0 and health.db_path == str(settings.db_path))
     return [
-        *look.check_names(unknown_names(os.environ)),
-        *look.check_modes(settings),
+        *look.check_names(unknown_names(os.environ), os.environ),
+        *check_modes(settings, beacon),
+        *check_keys(settings.home, os.environ),
+        *check_prices(settings.home),
         *look.check_disk(settings),
         *_port(target, serves),
-        *look.check_sockets(settings, serves),
+        *look.check_sockets(settings, serves, beacon),
         *look.check_lock(settings, serves),
-        *look.check_database(settings, _written(target)),
-        *look.check_processes(_states(target), up),
-        *look.check_health(health, serves, target.url),
+        *check_database(settings, _written(target), beacon),
+        *look.check_processes(_states(target), up, beacon),
+        *look.check_health(health, serves, target.url, beacon),
     ]
 
 
 def _port(target: Target, up: bool) -> list[Finding]:
-    from urllib.parse import urlsplit
-
-    settings = target.settings
-    port = urlsplit(target.url).port or settings.backend_port  # a running Beacon's own, whatever the settings say now
+    settings, beacon = target.settings, target.beacon
+    port = target.port  # a running Beacon's own, whatever the settings say now
     try:
         taken = taken_address(settings.host, port)
     except PermissionError:
-        return [
-            Finding("problem", "port", f"this user may not listen on port {port}", "Choose one above 1023: --port N.")
-        ]
-    return look.check_port(port, up, taken, lambda: holder(port))
+        what, advice = f"this user may not listen on port {port}", f"Choose another: {beacon('up --port 7474')}"
+        return [Finding("problem", "port", what, advice)]
+    return look.check_port(port, up, taken, lambda: holder(port), lambda: next_free(settings.host, port), beacon)
 
 
 def _written(target: Target) -> bool:

@@ -18,7 +18,7 @@ from beacon.config import Settings
 from beacon.supervision import SupervisorDown, process_states, shut_down, supervisor_pid
 
 STOP_S = 75.0
-"""Seconds: a replay worker may take 60 to finish a paid call, the others 10."""
+"""Seconds: the replay workers get 60 to finish paid calls (`beacon.scaling.END_S`), then the others 10."""
 
 SAY_AFTER_S = 3.0
 

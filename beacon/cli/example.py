@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 import uuid
 from typing import Any
 
+from beacon.cli.banner import reading, token_hint
 from beacon.cli.edge import Unreachable, request
 from beacon.cli.target import find
+from beacon.cli.whose import require_own
 
 
 def run(arguments: argparse.Namespace) -> int:
     target = find(arguments)
+    require_own(target)
     trace_id = str(uuid.uuid4())
     body = json.dumps({"spans": example_spans(trace_id, time.time())}).encode()
     try:
         answer = request(target.url, "POST", "/v1/spans", body=body, token=target.settings.token)
     except Unreachable as e:
-        print(f"beacon: {e}. Start Beacon with `beacon up`.", file=sys.stderr)
+        print(f"beacon: {e}. Start Beacon with: {target.beacon('up')}", file=sys.stderr)
         return 1
     if answer.status != 200:
         print(f"beacon: the spans were not taken: {answer.status} {_detail(answer.body)}", file=sys.stderr)
         return 1
-    print(f"Stored the trace {trace_id}.")
-    print(f"  as JSON     {target.url}/v1/traces/{trace_id}")
-    print(f"  in Beacon   {target.url}/")
+    print(f"Stored the trace {trace_id}. Read it:\n")
+    print(f"  {reading(target.settings, target.url, f'/v1/traces/{trace_id}')}")
+    print(token_hint(target.settings, os.environ), end="")
     return 0
 
 

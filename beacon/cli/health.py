@@ -11,9 +11,11 @@ from typing import Literal
 import msgspec
 
 from beacon.cli.edge import Unreachable, request
+from beacon.cli.invocation import Invocation
 from beacon.cli.tail import read_from
 from beacon.config import Settings
 from beacon.errors import REFUSED_EXIT
+from beacon.ports import next_free
 from beacon.supervision import ProcessState, SupervisorDown, answers, process_states
 
 Outcome = Literal["healthy", "refused", "denied", "ended", "late"]
@@ -38,23 +40,31 @@ _MIGRATING = "migrating its database"
 
 
 class Health(msgspec.Struct):
-    """An answer of /health; `http_status` is 0 when there was none."""
+    """An answer of /health; `http_status` is 0 when there was none, or none of Beacon's: then `stranger` is set."""
 
     http_status: int = 0
     status: str = "down"
     version: str = ""
     db_path: str = ""
     parts: dict[str, str] = {}
+    stranger: bool = False
 
 
 def read_health(url: str, token: str | None, timeout: float = 2.0) -> Health:
     """What /health at `url` says; an empty answer when nobody answers, or not Beacon."""
     try:
         answer = request(url, "GET", "/health", token=token, timeout=timeout)
-        health = msgspec.json.decode(answer.body, type=Health)
-    except (Unreachable, msgspec.MsgspecError, UnicodeDecodeError):
+    except Unreachable:
         return Health()
+    try:
+        health = msgspec.json.decode(answer.body, type=Health)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return Health(stranger=True)
+    # Beacon without its token says 401 and not where its database is
+    if not health.db_path and answer.status != HTTPStatus.UNAUTHORIZED:
+        return Health(stranger=True)
     health.http_status = answer.status
+    health.stranger = False
     return health
 
 
@@ -67,6 +77,7 @@ class Start:
         settings: Settings,
         ended: Callable[[], bool],
         marks: Mapping[Path, int],
+        beacon: Invocation,
         *,
         limit_s: float = START_S,
         show: Callable[[str], None] = print,
@@ -78,6 +89,7 @@ class Start:
         self._states: list[ProcessState] = []
         self._pids: dict[str, set[int]] = {}
         self._marks = marks
+        self._beacon = beacon
         self._told = ""
         self._health = Health()
 
@@ -134,14 +146,15 @@ class Start:
             if state.startswith("down") or " of " in state
         ]
         what = ", ".join(lacking) or f"health is {self._health.status}"
-        return f"Not all of Beacon is there yet: {what}. If that lasts, `beacon doctor` says what to do."
+        return f"Not all of Beacon is there yet: {what}. If that lasts, this says what to do: {self._beacon('doctor')}"
 
     def report(self, outcome: Outcome) -> str:
         """What is wrong, process by process, with the last lines each has logged since the start."""
+        elsewhere = f"up --port {next_free(self._settings.host, self._settings.backend_port)}"
         heads = {
             "refused": "Beacon cannot start.",
             "denied": f"{self._settings.base_url}/health answers 401: what listens there does not take BEACON_TOKEN. "
-            "Is it another Beacon? Stop it, or choose another port: beacon up --port N.",
+            f"Is it another Beacon? Stop it, or choose another port: {self._beacon(elsewhere)}",
             "ended": "Beacon's supervisor has ended.",
             "late": f"Beacon does not answer after {self._limit_s:.0f} s.",
             "healthy": "Beacon is up.",

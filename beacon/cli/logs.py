@@ -19,11 +19,12 @@ _TIME = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]\d{3}Z?")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    folder = find(arguments).settings.log_dir
+    target = find(arguments)
+    folder = target.settings.log_dir
     files = log_files(folder, arguments.process)
     if not files:
         named = f" of {arguments.process}" if arguments.process else ""
-        raise Refused(f"There is no log{named} in {folder} yet. Start Beacon with `beacon up`.")
+        raise Refused(f"There is no log{named} in {folder} yet. Start Beacon with: {target.beacon('up')}")
     followers = [Follower(file) for file in files] if arguments.follow else []
     for line in merged([last_lines(file, arguments.lines) for file in files])[-arguments.lines :]:
         if arguments.lines:

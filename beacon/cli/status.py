@@ -8,6 +8,7 @@ from http import HTTPStatus
 from beacon.cli.health import Health, read_health
 from beacon.cli.memory import memory
 from beacon.cli.target import Target, find
+from beacon.cli.whose import is_foreign, not_beacon
 from beacon.cli.words import duration, size, table
 from beacon.supervision import ProcessState, SupervisorDown, call, process_states, supervisor_pid
 
@@ -20,23 +21,24 @@ def run(arguments: argparse.Namespace) -> int:
     health = read_health(target.url, target.settings.token)
     path = target.settings.supervisor_socket
     if not target.up:
-        print(f"No Beacon is up in {target.settings.home}. Start it with: beacon up")
-        if health.http_status and health.db_path:
-            print(
-                f"A Beacon that `beacon up` did not start answers at {target.url} (data {health.db_path}, health "
-                f"{health.status})."
-            )
+        print(f"No Beacon is up in {target.settings.home}. Start it with: {target.beacon('up')}")
+        if health.stranger:
+            print(not_beacon(target))
+        elif health.db_path:
+            whose = "of another home" if is_foreign(target, health) else "that `beacon up` did not start"
+            print(f"A Beacon {whose} answers at {target.url} (data {health.db_path}, health {health.status}).")
         return NOTHING_UP
     try:
         pid = supervisor_pid(path)
         mood = str(call(path, "supervisor.getState")["statename"])
         states = process_states(path)
     except SupervisorDown as e:
-        print(f"Beacon's supervisor runs, but does not answer ({e}). Try again; else: beacon down")
+        print(f"Beacon's supervisor runs, but does not answer ({e}). Try again; else: {target.beacon('down')}")
         return 1
     print(head(target, health))
     print(processes(pid, mood, states))
-    well = mood == "RUNNING" and all(state.state == "RUNNING" for state in states)
+    # STOPPING while the rest runs: a worker that `beacon scale` has sent away and that finishes its calls
+    well = mood == "RUNNING" and all(state.state in ("RUNNING", "STOPPING") for state in states)
     return 0 if well and health.http_status == 200 else 1
 
 

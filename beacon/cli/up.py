@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from beacon.cli import running
-from beacon.cli.banner import already_up, banner, invocation
+from beacon.cli.banner import already_up, banner
+from beacon.cli.invocation import Invocation, invocation
 from beacon.cli.liveness import alive
 from beacon.cli.tail import log_sizes
+from beacon.cli.target import read_settings
 from beacon.cli.words import warn_unknown_names
 from beacon.config import Settings, prepare_directories, resolved_environment
-from beacon.environment import read_environment
 from beacon.errors import Refused
-from beacon.ports import holder, taken_address
+from beacon.ports import holder, next_free, taken_address
 from beacon.supervision import answers, render_home
 from beacon.version import VERSION
 
@@ -35,33 +36,32 @@ STARTING_S = 5.0
 
 
 def run(arguments: argparse.Namespace) -> int:
-    settings = read_environment(
-        os.environ,
-        {
-            "home": arguments.home,
-            "backend_port": arguments.port,
-            "replay_workers": arguments.replay_workers,
-        },
-    )
+    settings = read_settings(arguments, backend_port=arguments.port, replay_workers=arguments.replay_workers)
+    beacon = invocation(arguments.home)
     warn_unknown_names(os.environ)
-    prepare_directories(settings)
-    lock = running.take_lock(settings.run_dir)
-    if lock is None:
-        print(already_up(_where(settings), invocation(arguments.home)))
-        return 0
-    elsewhere = _require_free_port(settings)
+    configuration = render_home(settings).encode()
+    elsewhere = None if settings.run_dir.exists() else _before_the_first_start(settings, beacon)
     if elsewhere:
         print(elsewhere)
         return 0
-    running.write_private(conf_path(settings), render_home(settings).encode())
-    return _detach(settings, arguments, lock) if arguments.detach else _foreground(settings, arguments, lock)
+    prepare_directories(settings)
+    lock = running.take_lock(settings.run_dir)
+    if lock is None:
+        print(already_up(_where(settings, beacon), beacon, arguments))
+        return 0
+    elsewhere = _require_free_port(settings, beacon)
+    if elsewhere:
+        print(elsewhere)
+        return 0
+    running.write_private(conf_path(settings), configuration)
+    return _detach(settings, beacon, lock) if arguments.detach else _foreground(settings, beacon, lock)
 
 
 def conf_path(settings: Settings) -> Path:
     return settings.run_dir / "supervisord.conf"
 
 
-def _where(settings: Settings) -> running.Running:
+def _where(settings: Settings, beacon: Invocation) -> running.Running:
     """Where the Beacon that holds this run folder is."""
     deadline = time.monotonic() + STARTING_S
     while not answers(settings.supervisor_socket) and time.monotonic() < deadline:
@@ -70,12 +70,24 @@ def _where(settings: Settings) -> running.Running:
     if record is None:
         raise Refused(
             f"A Beacon is up that uses {settings.run_dir}, but its record stack.json there cannot be read. "
-            "Stop it with `beacon down`."
+            f"Stop it with: {beacon('down')}"
         )
     return record
 
 
-def _require_free_port(settings: Settings) -> str | None:
+def _before_the_first_start(settings: Settings, beacon: Invocation) -> str | None:
+    """As `_require_free_port`, for a home that has no run folder yet: a start that fails must not leave folders in it.
+    None too when another `beacon up` is making one at this moment; its lock will tell."""
+    try:
+        elsewhere = _require_free_port(settings, beacon)
+    except Refused:
+        if settings.run_dir.exists():
+            return None
+        raise
+    return None if settings.run_dir.exists() else elsewhere
+
+
+def _require_free_port(settings: Settings, beacon: Invocation) -> str | None:
     """None when the port is free; a sentence when this very database is served there already. Raises `Refused` when
     somebody else has the port."""
     port = settings.backend_port
@@ -88,17 +100,17 @@ def _require_free_port(settings: Settings) -> str | None:
         except PermissionError:
             raise Refused(
                 f"This user may not listen on port {port}; ports below 1024 are the system's. "
-                "Choose another: beacon up --port 7474."
+                f"Choose another: {beacon('up --port 7474')}"
             ) from None
         if address is None:
             return None
         if time.monotonic() >= deadline:
             break
         time.sleep(0.05)
-    return _who(settings, address)
+    return _who(settings, address, beacon)
 
 
-def _who(settings: Settings, address: str) -> str:
+def _who(settings: Settings, address: str, beacon: Invocation) -> str:
     """What to say of an occupied port."""
     from beacon.cli.health import read_health  # only here: it costs 25 ms, and most ports are free
 
@@ -114,11 +126,11 @@ def _who(settings: Settings, address: str) -> str:
     what = f", a Beacon with the database {health.db_path}" if health.db_path else ""
     raise Refused(
         f"Port {port} is in use on {address} {named}{what}. Stop it, or choose another port: "
-        f"beacon up --port {port + 1 if port < 65535 else port - 1} (or set BEACON_BACKEND_PORT)."
+        f"{beacon(f'up --port {next_free(settings.host, port)}')} (or set BEACON_BACKEND_PORT)"
     )
 
 
-def _foreground(settings: Settings, arguments: argparse.Namespace, lock: int) -> int:
+def _foreground(settings: Settings, beacon: Invocation, lock: int) -> int:
     """Leave a watcher behind, and become supervisord."""
     supervisor = os.getpid()
     running.write_record(settings, supervisor, VERSION)
@@ -130,24 +142,22 @@ def _foreground(settings: Settings, arguments: argparse.Namespace, lock: int) ->
         if os.fork():
             os._exit(0)
         os.close(lock)
-        _watch_foreground(settings, arguments, supervisor, marks)
+        _watch_foreground(settings, beacon, supervisor, marks)
     os.waitpid(child, 0)
     _become_supervisord(settings, lock)
 
 
-def _watch_foreground(
-    settings: Settings, arguments: argparse.Namespace, supervisor: int, marks: dict[Path, int]
-) -> NoReturn:
+def _watch_foreground(settings: Settings, beacon: Invocation, supervisor: int, marks: dict[Path, int]) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     status = 1
     try:
         from beacon.cli.health import Start
 
-        start = Start(settings, lambda: not alive(supervisor), marks)
+        start = Start(settings, lambda: not alive(supervisor), marks, beacon)
         outcome = start.wait()
         if outcome == "healthy":
-            _say_up(settings, arguments, start.missing(), detached=False)
+            _say_up(settings, beacon, start.missing(), detached=False)
         elif outcome != "ended":
             print(start.report(outcome), file=sys.stderr, flush=True)
             if outcome in ("refused", "denied"):
@@ -159,7 +169,7 @@ def _watch_foreground(
         os._exit(status)  # never back into the command's own frames: they are supervisord's parent by now
 
 
-def _detach(settings: Settings, arguments: argparse.Namespace, lock: int) -> int:
+def _detach(settings: Settings, beacon: Invocation, lock: int) -> int:
     """Start supervisord in a session of its own; return when Beacon answers, or cannot."""
     log = settings.log_dir / "up.log"
     marks = log_sizes(settings.log_dir)
@@ -185,14 +195,14 @@ def _detach(settings: Settings, arguments: argparse.Namespace, lock: int) -> int
     from beacon.cli.down import stop
     from beacon.cli.health import Start
 
-    start = Start(settings, lambda: not alive(child), marks)
+    start = Start(settings, lambda: not alive(child), marks, beacon)
     try:
         outcome = start.wait()
     except KeyboardInterrupt:
         stop(settings, quiet=True)
         raise
     if outcome == "healthy":
-        _say_up(settings, arguments, start.missing(), detached=True)
+        _say_up(settings, beacon, start.missing(), detached=True)
         return 0
     print(start.report(outcome), file=sys.stderr)
     if outcome == "ended":
@@ -203,8 +213,8 @@ def _detach(settings: Settings, arguments: argparse.Namespace, lock: int) -> int
     return 1
 
 
-def _say_up(settings: Settings, arguments: argparse.Namespace, missing: str, *, detached: bool) -> None:
-    print(banner(settings, invocation(arguments.home), detached=detached), flush=True)
+def _say_up(settings: Settings, beacon: Invocation, missing: str, *, detached: bool) -> None:
+    print(banner(settings, beacon, detached=detached), flush=True)
     if missing:
         print(missing, file=sys.stderr, flush=True)
 

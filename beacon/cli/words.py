@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 
 def size(count: float) -> str:
@@ -26,6 +27,11 @@ def duration(seconds: float) -> str:
     return " ".join(parts[:2])
 
 
+def count(number: int, what: str) -> str:
+    """A number of things: 1 replay worker, 3 replay workers."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def table(rows: list[list[str]]) -> str:
     """Rows in columns, two spaces apart; the first row is the heading."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -39,9 +45,19 @@ def warn_unknown_names(environ: Mapping[str, str]) -> None:
     from beacon.environment import unknown_names
 
     for name, nearest in unknown_names(environ):
-        print(unknown_name(name, nearest), file=sys.stderr)
+        print(
+            f"beacon: {unknown_name(name, nearest)}{'' if name in environ else f' It stands in {env_file()}.'}",
+            file=sys.stderr,
+        )
 
 
 def unknown_name(name: str, nearest: str | None) -> str:
     meant = f"did you mean {nearest}?" if nearest else "the README lists the settings."
-    return f"beacon: {name} is not a setting of Beacon; {meant}"
+    return f"{name} is not a setting of Beacon; {meant}"
+
+
+def env_file() -> Path:
+    """The .env that settings are read from."""
+    from beacon.environment import ENV_FILE
+
+    return Path(ENV_FILE).absolute()

@@ -20,6 +20,7 @@ from beacon.contract.routing import Routes
 from beacon.errors import Invalid, UnsupportedMedia
 from beacon.web.body import Body, BodyBudget, Disconnected
 from beacon.web.reply import Reply, error_reply, send_reply
+from beacon.web.wording import plainly
 
 
 @dataclass(slots=True)
@@ -128,11 +129,11 @@ _PATTERNS = {"cursor": "a cursor is what next_cursor of the page before said", "
 
 
 def split_location(message: str) -> tuple[str, str]:
-    """msgspec's "Expected `int`, got `str` - at `$.a[0].b`" as (message, "a[0].b")."""
+    """msgspec's "Expected `int`, got `str` - at `$.a[0].b`" as ("must be a whole number, not text", "a[0].b")."""
     found = _LOCATION.match(message)
     msg, loc = (found["msg"], found["loc"]) if found else (message, "")
     if found and found["key"]:
-        msg = f"a key of it: {msg}"
+        msg = f"a key of it {plainly(msg)}"
     name = loc.rpartition(".")[2].partition("[")[0]
     if msg.startswith("Invalid enum value") and name in _CHOICES:
         msg = f"{msg}; it may be {', '.join(_CHOICES[name])}"
@@ -140,7 +141,7 @@ def split_location(message: str) -> tuple[str, str]:
         msg = _PATTERNS[name]
     if repr(ID_PATTERN) in msg or (loc.endswith("_id") and "length" in msg):
         msg = "an id is 1 to 128 characters of A-Z a-z 0-9 . _ : -"
-    return msg, loc
+    return plainly(msg), loc
 
 
 class _QueryDecoder:

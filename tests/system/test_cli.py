@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import sqlite3
 import subprocess
@@ -66,7 +67,20 @@ def test_the_curl_line_of_the_banner_works_as_it_stands(make_stack: MakeStack) -
     (line,) = (line for line in up.stdout.splitlines() if line.strip().startswith("curl "))
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True, env=stack.env)
     assert json.loads(done.stdout) == {"accepted": 1, "rejected": 0}
-    assert stack.ask("GET", "/v1/traces/hello").status == 200
+    (trace,) = stack.ask("GET", "/v1/traces").json["traces"]
+    assert trace["trace_id"].startswith("hello-")
+
+
+def test_the_lines_for_a_token_from_the_env_file_work_one_after_the_other(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    (stack.folder / ".env").write_text("BEACON_TOKEN=s3cret-of-the-test\n")
+    up = stack.beacon("up", "--detach")
+    lines = [line.strip() for line in up.stdout.splitlines()]
+    load, curl = (next(line for line in lines if line.startswith(begin)) for begin in ("set -a", "curl "))
+    done = subprocess.run(
+        ["sh", "-c", f"{load}\n{curl}"], capture_output=True, text=True, check=True, env=stack.env, cwd=stack.folder
+    )
+    assert json.loads(done.stdout) == {"accepted": 1, "rejected": 0}
 
 
 def test_flags_win_over_the_environment(make_stack: MakeStack, tmp_path: Path) -> None:
@@ -81,6 +95,9 @@ def test_flags_win_over_the_environment(make_stack: MakeStack, tmp_path: Path) -
     # without --port: where it is stands in the record, whatever the settings say
     status = stack.beacon("status")
     assert f"http://127.0.0.1:{port}" in status.stdout
+    again = stack.beacon("up", "--detach", "--port", str(port - 1))
+    assert again.returncode == 0
+    assert f"--port {port - 1} had no effect" in again.stdout
     assert stack.beacon("logs", "replay_worker_2").returncode == 0
     assert stack.beacon("down").returncode == 0
 
@@ -131,7 +148,7 @@ def test_up_says_what_is_missing(make_stack: MakeStack) -> None:
     assert up.returncode == 0, up.stderr
     assert "is up." in up.stdout
     assert "Not all of Beacon is there yet: replay_worker is down." in up.stderr
-    assert "beacon doctor" in up.stderr
+    assert f"{sys.executable} -m beacon.cli doctor" in up.stderr
 
 
 def test_a_token_is_honoured_by_the_command_itself(make_stack: MakeStack) -> None:
@@ -180,9 +197,13 @@ def test_a_port_in_use_names_its_holder(make_stack: MakeStack) -> None:
         assert f"Port {stack.port} is in use" in done.stderr
         assert f"(pid {os.getpid()})" in done.stderr
         assert "BEACON_BACKEND_PORT" in done.stderr
+        assert not stack.home.exists(), "what cannot start leaves nothing behind"
         doctor = stack.beacon("doctor")
         assert doctor.returncode == 1
         assert f"(pid {os.getpid()})" in doctor.stdout
+        for said in (done.stderr, doctor.stdout):
+            (other,) = re.findall(rf"{re.escape(sys.executable)} -m beacon.cli up --port (\d+)", said)
+            assert port_is_free(int(other))
     assert stack.pids() == {}
     stack.start()
 
@@ -231,6 +252,27 @@ def test_settings_that_cannot_be_used(make_stack: MakeStack, env: dict[str, str]
     assert done.stderr.startswith("beacon: ")
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["up", "down", "status", "logs", "doctor", "open", "send-example", ("scale", "2")], ids=str
+)
+def test_a_home_that_is_a_file(make_stack: MakeStack, command: str | tuple[str, ...]) -> None:
+    stack = make_stack()
+    stack.home.write_text("not a folder")
+    for home in (stack.home, stack.home / "below"):
+        done = stack.beacon(*((command,) if isinstance(command, str) else command), "--home", str(home))
+        assert done.returncode == 1
+        assert f"{stack.home} is a file, not a folder" in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_home_that_cannot_be_looked_into(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    stack.home.symlink_to(stack.home)
+    done = stack.beacon("status")
+    assert done.returncode == 1
+    assert f"cannot use the folder {stack.home / 'run'}: Too many levels of symbolic links" in done.stderr
 
 
 def test_a_misspelt_setting_is_warned_about(make_stack: MakeStack) -> None:

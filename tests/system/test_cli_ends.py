@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from tests.processes import wait_for
+from tests.processes import REPOSITORY, wait_for
 from tests.stack import PROCESSES, MakeStack, Stack, port_is_free
 from tests.terminal import foreground
 
@@ -49,6 +52,39 @@ def test_a_closed_terminal_ends_everything(make_stack: MakeStack) -> None:
         terminal.close()
         terminal.wait()
         stack.wait_gone(pids)
+
+
+def test_dev_backend_shows_the_debug_log_and_ctrl_c_ends_it(make_stack: MakeStack) -> None:
+    venv = Path(sys.prefix)
+    if not (venv / "bin" / "beacon").exists():
+        pytest.skip("beacon is not installed in this environment")
+    stack = make_stack()
+    with subprocess.Popen(
+        ["make", f"VENV={venv}", "-o", f"{venv}/.installed", "dev-backend"],
+        cwd=REPOSITORY,
+        env=stack.env | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        text=True,
+    ) as make:
+        assert make.stdout is not None
+        said = []
+        try:
+            for line in make.stdout:
+                said.append(line)
+                if " DEBUG hub " in line and "GET /health 200" in line:
+                    break
+            pids = stack.pids()
+        finally:
+            os.killpg(make.pid, signal.SIGINT)
+        said += make.stdout
+    shown = "".join(said)
+    assert set(pids) == PROCESSES, shown
+    assert "Stop with Ctrl-C.\n" in shown
+    assert "Stop with" not in shown.replace("Stop with Ctrl-C.", "")
+    assert "Beacon has stopped." in shown
+    stack.wait_gone(pids)
 
 
 def _children(parent: int) -> set[int]:

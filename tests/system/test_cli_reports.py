@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import psutil
 
+from beacon.config import strangers
 from beacon.supervision import call
 from beacon.version import VERSION
 from tests.processes import wait_for
@@ -92,6 +95,12 @@ def test_doctor_finds_a_healthy_stack_healthy(stack: Stack) -> None:
     }
 
 
+def test_beacon_knows_its_own_files(stack: Stack) -> None:
+    """Else a home that others can look into would not be closed, as one that holds somebody else's files is not."""
+    for folder in (stack.home, stack.home / "run", stack.home / "logs"):
+        assert strangers(folder) == []
+
+
 def test_doctor_finds_what_was_broken(stack: Stack) -> None:
     stack.stop()
     stack.home.chmod(0o755)
@@ -121,8 +130,9 @@ def test_doctor_finds_a_database_that_is_gone(stack: Stack, tmp_path: Path) -> N
 def test_the_example_can_be_looked_at(stack: Stack) -> None:
     done = stack.beacon("send-example")
     assert done.returncode == 0, done.stderr
-    (url,) = (word for word in done.stdout.split() if "/v1/traces/" in word)
-    trace = stack.ask("GET", url.removeprefix(stack.url)).json
+    (line,) = (line for line in done.stdout.splitlines() if line.strip().startswith("curl "))
+    read = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True, env=stack.env)
+    trace = json.loads(read.stdout)
     assert trace["name"] == "plan a day trip"
     assert trace["span_count"] == 5
     assert trace["status"] == "error"
@@ -134,9 +144,39 @@ def test_the_example_can_be_looked_at(stack: Stack) -> None:
 
 
 def test_the_example_needs_beacon(make_stack: MakeStack) -> None:
-    done = make_stack().beacon("send-example")
+    stack = make_stack()
+    done = stack.beacon("send-example", "--home", str(stack.home))
     assert done.returncode == 1
-    assert "beacon up" in done.stderr
+    assert f"beacon.cli up --home {stack.home}" in done.stderr
+
+
+def test_the_example_does_not_go_to_another_home(stack: Stack, make_stack: MakeStack) -> None:
+    other = make_stack(BEACON_BACKEND_PORT=str(stack.port))
+    for command in ("send-example", "open"):
+        done = other.beacon(command)
+        assert done.returncode == 1
+        for home in (stack.home, other.home):
+            assert str(home) in done.stderr
+    assert stack.ask("GET", "/v1/traces").json["total"] == 0
+    status = other.beacon("status")
+    assert status.returncode == 3
+    assert f"of another home answers at {stack.url}" in status.stdout
+
+
+def test_another_program_on_the_port_is_not_taken_for_beacon(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", stack.port), http.server.SimpleHTTPRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            said = {command: stack.beacon(command) for command in ("send-example", "open", "status")}
+        finally:
+            server.shutdown()
+            thread.join()
+    for done in said.values():
+        assert done.returncode != 0
+        assert f"Port {stack.port} is not Beacon" in done.stdout + done.stderr
+        assert "<" not in done.stdout + done.stderr
 
 
 def test_open_starts_the_browser(stack: Stack) -> None:
@@ -149,6 +189,16 @@ def test_open_starts_the_browser(stack: Stack) -> None:
     assert done.stdout.strip() == stack.url
     wait_for(lambda: opened.exists() and opened.read_text(), "the browser")
     assert opened.read_text().strip() == stack.url
+
+
+def test_open_says_that_a_browser_has_no_token(make_stack: MakeStack) -> None:
+    stack = make_stack(BEACON_TOKEN="s3cret-of-the-test").start()
+    done = stack.beacon("open", BROWSER="/bin/false")
+    assert done.returncode == 1
+    assert "s3cret-of-the-test" not in done.stderr
+    (line,) = (line for line in done.stderr.splitlines() if line.strip().startswith("curl "))
+    read = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True, env=stack.env)
+    assert json.loads(read.stdout)["traces"] == []
 
 
 def test_version() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import shutil
 import stat
 from pathlib import Path
 
@@ -54,6 +55,25 @@ def test_a_folder_shared_with_other_files_keeps_its_mode_and_opens_none_of_ours(
     ours = [path for path in stack.home.iterdir() if path.is_file() and path != notes]
     assert {"traces.db", "traces.db-wal"} <= {path.name for path in ours}
     assert not {str(path): oct(_mode(path)) for path in ours if _mode(path) & 0o077}
+
+
+def test_a_database_that_was_copied_there_is_closed_with_all_that_belongs_to_it(make_stack: MakeStack) -> None:
+    stack = make_stack(("sh", "-c", 'umask 022; exec "$@"', "sh", *COMMAND))
+    stack.start()
+    stack.post_spans([span("s1", attributes={"secret": "prompt"})])
+    stack.stop()
+    copy = stack.home.with_name("copy.db")
+    copy.write_bytes((stack.home / "traces.db").read_bytes())
+    shutil.rmtree(stack.home)
+    stack.home.mkdir(mode=0o755)
+    (stack.home / "notes.txt").write_text("not Beacon's")
+    copy.rename(stack.home / "traces.db")
+    (stack.home / "traces.db").chmod(0o644)
+    stack.start()
+    stack.post_spans([span("s2", attributes={"secret": "prompt"})])
+    modes = {path.name: oct(_mode(path)) for path in stack.home.glob("traces.db*")}
+    assert {"traces.db", "traces.db-wal", "traces.db-shm"} <= set(modes)
+    assert set(modes.values()) == {"0o600"}, modes
 
 
 def test_a_folder_that_others_can_write_to_is_refused(make_stack: MakeStack) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import socket
 import threading
 import time
@@ -16,10 +17,13 @@ import pytest
 
 from beacon.cli import health as watch
 from beacon.cli.health import Start, read_health
+from beacon.cli.invocation import Invocation
 from beacon.config import Settings, prepare_directories
 from beacon.supervision import ProcessState
 from tests.processes import short_home
 from tests.stack import free_port
+
+BEACON = Invocation("bin/beacon", " --home h")
 
 
 @pytest.fixture
@@ -87,8 +91,11 @@ WHOLE = waiting("2 up") | {"status": "ok"}
 
 def test_what_is_not_beacon_is_not_healthy(settings: Settings) -> None:
     assert read_health(settings.base_url, None).http_status == 0
-    with edge(settings, lambda: (200, ["something", "else"])):
-        assert read_health(settings.base_url, None).http_status == 0
+    assert not read_health(settings.base_url, None).stranger, "nobody at all"
+    for body in (["something", "else"], {"status": "ok"}):
+        with edge(settings, lambda body=body: (200, body)):  # type: ignore[misc]
+            health = read_health(settings.base_url, None)
+        assert (health.http_status, health.stranger) == (0, True)
     with edge(settings, lambda: (503, part("down: x"))):
         assert read_health(settings.base_url, None).http_status == 503
 
@@ -97,7 +104,7 @@ def test_a_start_is_healthy_once_health_is_200(settings: Settings, monkeypatch: 
     monkeypatch.setattr(watch, "process_states", states(state("hub")))
     answers = iter([(503, part("down: x")), (503, part("down: x")), (200, WHOLE)])
     with supervisor(settings), edge(settings, lambda: next(answers)):
-        start = Start(settings, lambda: False, {})
+        start = Start(settings, lambda: False, {}, BEACON)
         assert start.wait() == "healthy"
     assert start.missing() == ""
 
@@ -106,7 +113,7 @@ def test_a_start_waits_for_the_workers(settings: Settings, monkeypatch: pytest.M
     monkeypatch.setattr(watch, "process_states", states(state("hub")))
     answers = iter([(200, waiting("down")), (200, waiting("down")), (200, waiting("1 of 2 up")), (200, WHOLE)])
     with supervisor(settings), edge(settings, lambda: next(answers)):
-        start = Start(settings, lambda: False, {})
+        start = Start(settings, lambda: False, {}, BEACON)
         assert start.wait() == "healthy"
     assert next(answers, None) is None, "every answer was waited for"
     assert start.missing() == ""
@@ -120,23 +127,26 @@ def test_a_start_waits_for_the_workers_only_so_long_and_names_what_is_missing(
     monkeypatch.setattr(watch, "SETTLE_S", 0.5)
     with supervisor(settings), edge(settings, lambda: (200, waiting(workers))):
         # the limit is for no answer at all: it must not end a wait for the workers
-        start = Start(settings, lambda: False, {}, limit_s=0.2)
+        start = Start(settings, lambda: False, {}, BEACON, limit_s=0.2)
         began = time.monotonic()
         assert start.wait() == "healthy"
         assert time.monotonic() - began >= 0.5
     assert f"replay_worker is {workers}" in start.missing()
     assert "ingest" not in start.missing()
+    assert start.missing().endswith("bin/beacon doctor --home h")
 
 
 def test_a_401_is_told_as_such(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "process_states", states(state("hub")))
     with supervisor(settings), edge(settings, lambda: (401, {"detail": "Beacon asks for a token here"})):
-        start = Start(settings, lambda: False, {})
+        start = Start(settings, lambda: False, {}, BEACON)
         outcome = start.wait()
     assert outcome == "denied"
     assert "401" in start.report(outcome)
     assert "BEACON_TOKEN" in start.report(outcome)
     assert "does not answer" not in start.report(outcome)
+    (port,) = re.findall(r"bin/beacon up --port (\d+) --home h", start.report(outcome))
+    assert int(port) != settings.backend_port
 
 
 def test_a_hub_that_refuses_says_more_than_the_401_of_another_program(
@@ -144,14 +154,14 @@ def test_a_hub_that_refuses_says_more_than_the_401_of_another_program(
 ) -> None:
     monkeypatch.setattr(watch, "process_states", states(state("hub", "EXITED", 0, 78)))
     with supervisor(settings), edge(settings, lambda: (401, {"detail": "no"})):
-        assert Start(settings, lambda: False, {}).wait() == "refused"
+        assert Start(settings, lambda: False, {}, BEACON).wait() == "refused"
 
 
 def test_a_supervisor_that_ends_is_noticed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Start(settings, lambda: True, {}).wait() == "ended"
+    assert Start(settings, lambda: True, {}, BEACON).wait() == "ended"
     monkeypatch.setattr(watch, "process_states", states())
     with supervisor(settings):
-        assert Start(settings, lambda: True, {}).wait() == "ended"
+        assert Start(settings, lambda: True, {}, BEACON).wait() == "ended"
 
 
 def test_a_refusal_is_reported_with_its_reason(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +172,7 @@ def test_a_refusal_is_reported_with_its_reason(settings: Settings, monkeypatch: 
     refused = state("ingest", "EXITED", 0, 78, str(log))
     monkeypatch.setattr(watch, "process_states", states(refused, state("hub")))
     with supervisor(settings):
-        start = Start(settings, lambda: False, marks)
+        start = Start(settings, lambda: False, marks, BEACON)
         outcome = start.wait()
     assert outcome == "refused"
     report = start.report(outcome)
@@ -178,7 +188,7 @@ def test_a_start_that_takes_too_long_is_late_and_says_what_fails(
     pids = iter(range(2, 10_000))
     monkeypatch.setattr(watch, "process_states", lambda _: [state("query", pid=next(pids)), state("hub")])
     with supervisor(settings):
-        start = Start(settings, lambda: False, {}, limit_s=1.0)
+        start = Start(settings, lambda: False, {}, BEACON, limit_s=1.0)
         outcome = start.wait()
     assert outcome == "late"
     assert "query: RUNNING, started" in start.report(outcome)
@@ -187,7 +197,7 @@ def test_a_start_that_takes_too_long_is_late_and_says_what_fails(
 
 
 def test_no_supervisor_at_all_is_late_too(settings: Settings) -> None:
-    assert Start(settings, lambda: False, {}, limit_s=0.1).wait() == "late"
+    assert Start(settings, lambda: False, {}, BEACON, limit_s=0.1).wait() == "late"
 
 
 def test_a_migration_is_shown_and_may_take_its_time(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,6 +211,6 @@ def test_a_migration_is_shown_and_may_take_its_time(settings: Settings, monkeypa
 
     with supervisor(settings), edge(settings, answer):
         # looked at every 0.3 s: three looks take longer than the limit
-        start = Start(settings, lambda: False, {}, limit_s=0.6, show=shown.append)
+        start = Start(settings, lambda: False, {}, BEACON, limit_s=0.6, show=shown.append)
         assert start.wait() == "healthy"
     assert shown == [f"Beacon is migrating its database: {count} of 3 spans." for count in range(3)]

@@ -70,7 +70,7 @@ def test_every_program_is_restarted_unless_it_refused(home: Path) -> None:
         assert process.killasgroup
         assert process.redirect_stderr
         assert process.umask == 0o077, "nobody else reads what they write"
-        assert process.stopwaitsecs == (60 if name == "replay_worker" else 10)
+        assert process.stopwaitsecs == (600 if name == "replay_worker" else 10)
         assert process.stdout_logfile == str(home / "logs" / f"{name}.log")
         assert process.stdout_logfile_maxbytes == 5 * 1024 * 1024
         assert process.stdout_logfile_backups == 3

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -11,7 +13,9 @@ from typing import Any
 import pytest
 
 from beacon.cli import main
-from beacon.cli.banner import banner, first_span, invocation
+from beacon.cli.banner import already_up, banner, first_span, token_hint
+from beacon.cli.invocation import Invocation, invocation
+from beacon.cli.running import Running
 from beacon.cli.words import duration, size, table, warn_unknown_names
 from beacon.config import Settings
 from beacon.version import VERSION
@@ -44,7 +48,7 @@ def test_a_table_has_no_blanks_at_line_ends() -> None:
 
 
 def test_the_banner_tells_where_what_and_how() -> None:
-    text = banner(settings(backend_port=8123), "beacon {} --home x", detached=True, now=1_790_000_000.7)
+    text = banner(settings(backend_port=8123), Invocation("beacon", " --home x"), detached=True, now=1_790_000_000.7)
     for part in (
         VERSION,
         "http://127.0.0.1:8123",
@@ -54,7 +58,7 @@ def test_the_banner_tells_where_what_and_how() -> None:
         "Stop with beacon down --home x",
     ):
         assert part in text
-    assert "Stop with Ctrl-C" in banner(settings(), "beacon {}", detached=False)
+    assert "Stop with Ctrl-C" in banner(settings(), Invocation("beacon"), detached=False)
 
 
 def test_the_first_span_is_one_that_the_api_takes() -> None:
@@ -68,12 +72,38 @@ def test_the_first_span_is_one_that_the_api_takes() -> None:
     (span,) = msgspec.json.decode(command[command.index("-d") + 1], type=PostSpans).spans
     assert required_fields(span) == []
     assert span.end_time == 1_790_000_000
+    (later,) = msgspec.json.decode(shlex.split(first_span(settings(), 1_790_000_009))[-1], type=PostSpans).spans
+    assert later.trace_id != span.trace_id, "two of them would make one long trace"
 
 
 def test_the_first_span_names_the_tokens_variable_and_not_the_token() -> None:
     text = first_span(settings(token="s3cret"), 0)
     assert "$BEACON_TOKEN" in text
     assert "s3cret" not in text
+
+
+def test_a_token_from_the_env_file_has_to_be_loaded_first(tmp_path: Path) -> None:
+    assert token_hint(settings(), {}) == ""
+    assert token_hint(settings(token="s3cret"), {"BEACON_TOKEN": "s3cret"}) == ""
+    hint = token_hint(settings(token="s3cret"), {})
+    assert "s3cret" not in hint
+    (command,) = (line for line in hint.splitlines() if line.startswith("  "))
+    (tmp_path / ".env").write_text("BEACON_TOKEN=s3cret\n")
+    shell = ["sh", "-c", f"{command}; exec sh -c 'echo $BEACON_TOKEN'"]
+    done = subprocess.run(shell, cwd=tmp_path, env={"PATH": os.environ["PATH"]}, capture_output=True, check=True)
+    assert done.stdout == b"s3cret\n"
+
+
+def test_a_second_up_says_which_flags_had_no_effect() -> None:
+    running = Running(1, "http://127.0.0.1:7474", "/h", "/h/traces.db", VERSION)
+
+    def said(port: int | None = None, workers: int | None = None) -> str:
+        return already_up(running, Invocation("beacon"), argparse.Namespace(port=port, replay_workers=workers))
+
+    assert "no effect" not in said()
+    assert "no effect" not in said(port=7474)
+    assert "--port 7475 had no effect" in said(port=7475)
+    assert "beacon scale 3" in said(workers=3)
 
 
 def test_how_to_call_beacon_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,11 +113,11 @@ def test_how_to_call_beacon_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     program.chmod(0o755)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "/nowhere")
-    assert invocation(None, str(program)) == "bin/beacon {}"
-    assert invocation(Path("/x y"), str(program)) == "bin/beacon {} --home '/x y'"
+    assert invocation(None, str(program))("up") == "bin/beacon up"
+    assert invocation(Path("/x y"), str(program))("logs -f") == "bin/beacon logs -f --home '/x y'"
     monkeypatch.setenv("PATH", str(program.parent))
-    assert invocation(None, str(program)) == "beacon {}"
-    assert invocation(None, "/y/beacon/cli/__main__.py") == f"{sys.executable} -m beacon.cli {{}}"
+    assert invocation(None, str(program))("up") == "beacon up"
+    assert invocation(None, "/y/beacon/cli/__main__.py")("up") == f"{sys.executable} -m beacon.cli up"
 
 
 def test_a_misspelt_setting_is_warned_about_with_the_nearest(
@@ -99,7 +129,9 @@ def test_a_misspelt_setting_is_warned_about_with_the_nearest(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert "BEACON_BACKEND_PROT is not a setting of Beacon; did you mean BEACON_BACKEND_PORT?" in lines[0]
+    assert "stands in" not in lines[0]
     assert "BEACON_RUNDIR" in lines[1]
+    assert f"It stands in {tmp_path / '.env'}." in lines[1]
     assert "BEACON_RUN_DIR?" in lines[1]
 
 
@@ -124,6 +156,31 @@ def test_a_wrong_command_line_is_2(wrong: list[str], capsys: pytest.CaptureFixtu
         main(wrong)
     assert end.value.code == 2
     assert wrong[-1] in capsys.readouterr().err
+
+
+def test_a_wrong_flag_shows_the_usage_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong, usage in ((["up", "--bogus"], "beacon up [-h]"), (["--bogus"], "beacon [-h]")):
+        with pytest.raises(SystemExit) as end:
+            main(wrong)
+        assert end.value.code == 2
+        told = capsys.readouterr().err
+        assert told.startswith(f"usage: {usage}")
+        assert "--bogus" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "flags"), [(["help"], ["--help"]), (["help", "up"], ["up", "--help"]), (["version"], ["--version"])]
+)
+def test_help_and_version_are_commands_too(
+    words: list[str], flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = []
+    for line in (words, flags):
+        with pytest.raises(SystemExit) as end:
+            main(line)
+        assert end.value.code == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1] != ""
 
 
 def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import base64
 import hashlib
 import re
+import sys
+from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from hub.health import describe_workers, workers_missing
 from hub.pages import PAGES, Pages, etag_matches, html_headers
 
 SETTINGS = Settings(home=Path("/h"), db_path=Path("/h/a<b>.db"), run_dir=Path("/h"), token="never-shown")
+NOW = 1_790_000_000.5
 
 
 def call(if_none_match: bytes | None = None) -> Call:
@@ -58,16 +61,35 @@ def test_the_docs_show_every_operation_parameter_and_model_of_the_document() -> 
         for operation in path.values():
             for parameter in operation.get("parameters", ()):
                 assert f"<code>{parameter['name']}</code>" in page
+                assert escape(parameter.get("description", ""), quote=False).partition("`")[0] in page
     for name in document["components"]["schemas"]:
         assert f"model-{name}" in found.ids
     assert "/ws/live" in page
     assert "traces_deleted" in page
 
 
+def test_the_curl_line_of_an_operation_has_every_parameter_that_is_required() -> None:
+    page = unescape(docs_page(openapi(), "", "http://127.0.0.1:7474", token=False).decode())
+    assert "curl 'http://127.0.0.1:7474/v1/search?q=timeout'" in page
+    assert "curl 'http://127.0.0.1:7474/v1/traces/export?trace_ids=trace-1,trace-2'" in page
+    assert "curl 'http://127.0.0.1:7474/v1/traces'" in page
+
+
+def test_the_websocket_line_names_the_python_that_has_the_package() -> None:
+    page = bytes(asyncio.run(Pages(SETTINGS).docs(call())).chunks[0]).decode()
+    assert f"<pre>{escape(sys.executable)} -m websockets ws://127.0.0.1:7474/ws/live</pre>" in page
+
+
+def test_the_first_span_of_the_start_page_is_of_its_time() -> None:
+    page = unescape(start_page("", SETTINGS, token=False, now=NOW).decode())
+    assert '"trace_id": "hello-1790000000"' in page
+    assert '"end_time": 1790000000' in page
+
+
 @pytest.mark.parametrize("token", [True, False])
 def test_pages_need_nothing_from_elsewhere_and_no_script(token: bool) -> None:
     docs = docs_page(openapi(), "body{}", "http://127.0.0.1:7474", token=token).decode()
-    start = start_page("body{}", SETTINGS, token=token).decode()
+    start = start_page("body{}", SETTINGS, token=token, now=NOW).decode()
     for page in (docs, start):
         found = Found(page)
         assert "script" not in found.tags
@@ -83,7 +105,7 @@ def test_every_link_of_a_page_is_a_route() -> None:
     known = {operation.path for operation in PUBLIC + PAGES}
     for page in (
         docs_page(openapi(), "", "http://127.0.0.1:7474", token=False),
-        start_page("", SETTINGS, token=False),
+        start_page("", SETTINGS, token=False, now=NOW),
     ):
         assert {link for link in Found(page.decode()).links if link.startswith("/")} <= known
 

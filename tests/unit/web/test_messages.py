@@ -17,7 +17,11 @@ from beacon.web.application import split_location
         (b'{"cursor":"x"}', ListTraces, "cursor", "next_cursor"),
         (b'{"tag":["x"]}', ListTraces, "tag[0]", "key:value"),
         (b'{"tags":{"":"x"}}', PutTags, "tags", "a key of it"),
-        (b'{"tags":{"a":1}}', PutTags, "tags[...]", "Expected `str`"),
+        (b'{"tags":{"a":1}}', PutTags, "tags[...]", "must be text, not a whole number"),
+        (b"{}", PutTags, "", "tags is missing"),
+        (b'{"limit":201}', ListTraces, "limit", "must be at most 200"),
+        (b'{"q":""}', ListTraces, "q", "may not be empty"),
+        (b'{"since":"x"}', ListTraces, "since", "must be a number or null, not text"),
     ],
 )
 def test_a_wrong_value(text: bytes, model: type[msgspec.Struct], loc: str, says: str) -> None:
