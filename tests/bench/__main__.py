@@ -1,6 +1,6 @@
 """`python -m tests.bench`: measure Beacon as it is started by a user, and print the table.
 
-    python -m tests.bench                     everything, about ten minutes
+    python -m tests.bench                     everything, about seven minutes
     python -m tests.bench --quick             a look, a minute and a half at most
     python -m tests.bench --only ingest,live  some parts of it
 
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench import rows_ingest, rows_latency, rows_live, rows_start, rows_stored
+from tests.bench import rows_ingest, rows_latency, rows_live, rows_llm, rows_start, rows_stored
 from tests.bench.plan import FULL, QUICK
 from tests.bench.report import busy_percent, markdown, progress, write_json
 from tests.bench.rows import Session
@@ -36,6 +36,7 @@ PARTS: dict[str, Part] = {
     "ingest": rows_ingest.measure,
     "latency": rows_latency.measure,
     "live": rows_live.measure,
+    "llm": rows_llm.measure,
     "stored": rows_stored.measure,
 }
 

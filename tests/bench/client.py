@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any, cast
 
 import httptools
@@ -16,11 +17,13 @@ class Hung(Exception):
 
 
 class Answer:
-    """Status, body and headers (names in lower case) of one answer."""
+    """Status, body and headers (names in lower case) of one answer; `first_text_at` is time.monotonic() when the first
+    event of a stream came that is a `delta`."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "first_text_at", "headers", "status")
 
-    def __init__(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
+    def __init__(self, status: int, headers: dict[bytes, bytes], body: bytes, first_text_at: float = 0.0) -> None:
+        self.first_text_at = first_text_at
         self.status = status
         self.headers = headers
         self.body = body
@@ -37,6 +40,7 @@ class Connection(asyncio.Protocol):
         self._parser: Any = None
         self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
+        self._first_text_at = 0.0
 
     async def get(self, path: str) -> Answer:
         """Raises `Hung`, or `OSError` when the connection fails."""
@@ -44,8 +48,14 @@ class Connection(asyncio.Protocol):
 
     async def post(self, path: str, body: bytes, content_type: str = "application/json") -> Answer:
         """Raises `Hung`, or `OSError` when the connection fails."""
-        head = b"POST %b HTTP/1.1\r\n%bContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
-        return await self._ask(head % (path.encode(), self._host, content_type.encode(), len(body)), body)
+        return await self.send("POST", path, body, content_type)
+
+    async def send(self, method: str, path: str, body: bytes, content_type: str = "application/json") -> Answer:
+        """Raises `Hung`, or `OSError` when the connection fails."""
+        head = b"%b %b HTTP/1.1\r\n%bContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+        return await self._ask(
+            head % (method.encode(), path.encode(), self._host, content_type.encode(), len(body)), body
+        )
 
     def close(self) -> None:
         if self._transport is not None:
@@ -61,6 +71,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._headers = {}
         self._body = []
+        self._first_text_at = 0.0
         waiting: asyncio.Future[Answer] = loop.create_future()
         self._waiting = waiting
         self._transport.writelines([head, body] if body else [head])
@@ -98,8 +109,12 @@ class Connection(asyncio.Protocol):
         self._headers[name.lower()] = value
 
     def on_body(self, body: bytes) -> None:
+        if not self._first_text_at and b"event: delta" in body:
+            self._first_text_at = time.monotonic()
         self._body.append(body)
 
     def on_message_complete(self) -> None:
         if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(Answer(self._parser.get_status_code(), self._headers, b"".join(self._body)))
+            self._waiting.set_result(
+                Answer(self._parser.get_status_code(), self._headers, b"".join(self._body), self._first_text_at)
+            )

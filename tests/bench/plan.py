@@ -21,6 +21,8 @@ class Plan:
     rate_s: float
     """Seconds of a load at a fixed rate."""
     live_posts: int
+    replays: int
+    """Replays of a recorded call, one after another, in a round."""
     reads: int
     """GETs of each kind in a round."""
     stored: int
@@ -42,6 +44,7 @@ FULL = Plan(
     requests_of_1=2_500,
     rate_s=10,
     live_posts=200,
+    replays=100,
     reads=200,
     stored=100_000,
     grown=400_000,
@@ -58,6 +61,7 @@ QUICK = Plan(
     requests_of_1=800,
     rate_s=4,
     live_posts=50,
+    replays=40,
     reads=50,
     stored=20_000,
     grown=40_000,

@@ -142,8 +142,8 @@ class Program:
 class Stack(Program):
     """Beacon itself; `folder` is its home."""
 
-    def __init__(self, home: Path, port: int) -> None:
-        super().__init__([*beacon_command(), "up", "--port", str(port), "--home", str(home)], home, port)
+    def __init__(self, home: Path, port: int, *options: str) -> None:
+        super().__init__([*beacon_command(), "up", "--port", str(port), "--home", str(home), *options], home, port)
 
     async def healthy(self) -> None:
         """Wait until every part is there, the replay worker included. Raises `NotUp`."""
@@ -171,10 +171,10 @@ async def folder_in(work: Path) -> AsyncIterator[Path]:
 
 
 @asynccontextmanager
-async def running_stack(work: Path) -> AsyncIterator[Stack]:
-    """A healthy stack with a fresh home, warmed up; stopped and removed at the end. Raises `NotUp`."""
+async def running_stack(work: Path, *options: str) -> AsyncIterator[Stack]:
+    """A healthy stack with a fresh home, stopped and removed at the end; `options` of `beacon up`. Raises `NotUp`."""
     async with folder_in(work) as home:
-        stack = Stack(home, free_port())
+        stack = Stack(home, free_port(), *options)
         try:
             stack.launch()
             await stack.healthy()
