@@ -21,6 +21,20 @@ EVENTS_HWM = 256
 DRAIN_MAX = 2
 """Messages of at most 256 KiB taken in one turn of the event loop."""
 
+PULL_DRAIN_MAX = 64
+"""Hints and pieces of text taken in one turn of the event loop: they are small."""
+
+HINTS_HWM = 16
+"""Hints that may wait for one worker on each side: a hint is sent again, so few are enough, and a busy worker keeps few
+from the others."""
+
+DELTAS_HWM = 4_096
+"""Pieces of text a worker may have under way while ingest is busy; what is dropped stands in the result."""
+
+RECONNECT_MS = 20
+RECONNECT_MAX_MS = 200
+"""Milliseconds between attempts to reach a process that is away."""
+
 
 class Publisher:
     """An XPUB socket bound at `path`. `subscribed(topic)` tells whether anybody listens; messages nobody listens
@@ -98,3 +112,101 @@ class Subscriber:
                 return
             self._on_message(topic, message)
         self._loop.call_soon(self._drain)
+
+
+class Pusher:
+    """A PUSH socket, bound or connected at `path`. `send` never blocks: with nobody there to take the message, or `hwm`
+    of them waiting for each, it is not sent."""
+
+    def __init__(self, path: Path, *, bind: bool, hwm: int) -> None:
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.PUSH)
+        self._socket.setsockopt(zmq.SNDHWM, hwm)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        # without it a connecting PUSH queues for a peer that is not there, and sends it all when it has long been stale
+        self._socket.setsockopt(zmq.IMMEDIATE, 1)
+        _attach(self._socket, path, bind=bind)
+
+    def send(self, message: bytes) -> bool:
+        """Whether it is on its way."""
+        # asked first: it makes the socket notice peers that have come and gone since
+        if self._socket.closed or not int(self._socket.get(zmq.EVENTS)) & zmq.POLLOUT:
+            return False
+        try:
+            self._socket.send(message, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    def close(self) -> None:
+        if not self._socket.closed:
+            self._socket.close(linger=0)
+            self._context.term()
+
+
+class Puller:
+    """A PULL socket, bound or connected at `path`, that hands every message to `on_message` on the running loop.
+
+    While one that connects is paused it is not connected either, so that whoever pushes gives its messages to others: a
+    high-water mark does not do that, since hundreds of small messages fit the kernel's buffers behind it (measured).
+    What was under way to it then is lost.
+    """
+
+    def __init__(self, path: Path, on_message: Callable[[bytes], None], *, bind: bool, hwm: int) -> None:
+        self._path = path
+        self._bound = bind
+        self._on_message = on_message
+        self._loop = asyncio.get_running_loop()
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.PULL)
+        self._socket.setsockopt(zmq.RCVHWM, hwm)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        if bind:
+            _attach(self._socket, path, bind=True)
+        self._fd: int = self._socket.getsockopt(zmq.FD)  # type: ignore[assignment]
+        self._paused = True
+        self.resume()
+
+    def pause(self) -> None:
+        """Take no more messages, also none that wait already."""
+        if not self._paused and not self._socket.closed:
+            self._paused = True
+            self._loop.remove_reader(self._fd)
+            if not self._bound:
+                self._socket.disconnect(f"ipc://{self._path}")
+
+    def resume(self) -> None:
+        if self._paused and not self._socket.closed:
+            self._paused = False
+            if not self._bound:
+                _attach(self._socket, self._path, bind=False)
+            self._loop.add_reader(self._fd, self._drain)
+            self._loop.call_soon(self._drain)  # the descriptor tells of changes, not of what waits already
+
+    def close(self) -> None:
+        if not self._socket.closed:
+            self.pause()
+            self._socket.close(linger=0)
+            self._context.term()
+
+    def _drain(self) -> None:
+        for _ in range(PULL_DRAIN_MAX):
+            if self._paused or self._socket.closed:
+                return
+            try:
+                message = self._socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._on_message(message)
+        self._loop.call_soon(self._drain)
+
+
+def _attach(socket: zmq.Socket[bytes], path: Path, *, bind: bool) -> None:
+    if bind:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        socket.bind(f"ipc://{path}")
+    else:
+        socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+        socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
+        socket.connect(f"ipc://{path}")

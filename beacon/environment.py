@@ -50,6 +50,9 @@ class Environment(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     durability: Literal["normal", "full"] = "normal"
     replay_workers: int = Field(1, ge=0, le=64)
+    analysis_model: str | None = Field(None, max_length=200)
+    spend_cap_usd: float = Field(1.0, gt=0, allow_inf_nan=False)
+    demo_pace: float = Field(1.0, ge=0, le=10)
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Settings.__struct_defaults__[-2]
     token: str | None = None
@@ -97,6 +100,9 @@ def read_environment(environ: Mapping[str, str], overrides: Mapping[str, Any] | 
         log_level=read.log_level,
         durability=read.durability,
         replay_workers=read.replay_workers,
+        analysis_model=read.analysis_model,
+        spend_cap_usd=read.spend_cap_usd,
+        demo_pace=read.demo_pace,
         allowed_hosts=read.allowed_hosts,
         cors_origins=read.cors_origins,
         token=read.token,

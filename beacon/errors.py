@@ -87,9 +87,14 @@ class Invalid(RequestError):
 
 
 class UpstreamFailed(BeaconError):
-    """502: the provider of a model failed, or did not answer in time."""
+    """502: the provider of a model failed, or did not answer in time. `upstream_status`: the HTTP status it failed
+    with, None when it was none."""
 
     status = 502
+
+    def __init__(self, detail: str, upstream_status: int | None = None) -> None:
+        super().__init__(detail)
+        self.upstream_status = upstream_status
 
 
 class Unavailable(BeaconError):

@@ -6,6 +6,8 @@
   original has either a growing delay that ends in FATAL, or none at all.
 - SIGHUP, a closed terminal, means stop. The original would start everything anew, with nowhere to print.
 - A process that is stopped at the moment it is started hears of it.
+- Replay workers can be added and removed one by one (`beacon.scale`, see `beacon.scaling`); at the end they are stopped
+  first, while the others are still there to take their results.
 - It exits with 1 when a process had refused to start, and an end in good order removes the file RECORD.
 """
 
@@ -27,6 +29,8 @@ from supervisor.states import ProcessStates
 from supervisor.supervisord import Supervisor
 
 from beacon.errors import REFUSED_EXIT
+from beacon.scaling import PROGRAM, Interface, Workers
+from beacon.workers import scaled_path
 
 SETTLED_S = 5.0
 """Seconds after which a process counts as one that works, and an end as an accident to mend at once."""
@@ -106,8 +110,19 @@ class Alarm:
 
 
 class Options(ServerOptions):  # type: ignore[misc]
+    worker: ProcessConfig | None = None
+    """What every replay worker is made from; None where the configuration has no such program."""
+
     def processes_from_section(self, parser: Any, section: str, group_name: str, klass: Any = None) -> Any:
-        return super().processes_from_section(parser, section, group_name, Config)
+        found = super().processes_from_section(parser, section, group_name, Config)
+        if section == f"program:{PROGRAM}":
+            template = found
+            if not found:  # started with none
+                parser.set(section, "numprocs", "1")
+                template = super().processes_from_section(parser, section, group_name, Config)
+                parser.set(section, "numprocs", "0")
+            self.worker = template[0]
+        return found
 
     def setsignals(self) -> None:
         super().setsignals()
@@ -128,11 +143,19 @@ class Options(ServerOptions):  # type: ignore[misc]
 class Supervision(Supervisor):  # type: ignore[misc]
     """The main loop, with a look at what has just ended."""
 
+    workers: Workers | None = None
+
     def reap(self, once: bool = False, recursionguard: int = 0) -> None:
         super().reap(once, recursionguard)
         if recursionguard == 0:
             for group in self.process_groups.values():
                 group.transition()
+            if self.workers is not None:
+                self.workers.sweep()
+
+    def ordered_stop_groups_phase_1(self) -> None:
+        if self.workers is None or self.workers.stop():
+            super().ordered_stop_groups_phase_1()
 
     def refused(self) -> bool:
         """Whether a process has refused to start."""
@@ -150,12 +173,17 @@ def main(record: Path, arguments: Sequence[str]) -> int:
     options.first = True
     options.test = False
     supervision = Supervision(options)
+    scaled = scaled_path(record.parent)
+    scaled.unlink(missing_ok=True)
+    if options.worker is not None:
+        workers = supervision.workers = Workers(supervision, options.worker, record.parent)
+        options.rpcinterface_factories.append(("beacon", lambda _: Interface(workers), {}))
     with suppress(asyncore.ExitNow):
         supervision.main()
     options.close_httpservers()
     options.close_logger()
-    with suppress(FileNotFoundError):
-        record.unlink()
+    scaled.unlink(missing_ok=True)
+    record.unlink(missing_ok=True)
     with suppress(OSError):
         os.write(1, b"Beacon has stopped.\n")
     return 1 if supervision.refused() else 0

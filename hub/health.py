@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 
 import msgspec
@@ -11,6 +12,7 @@ from beacon.config import Settings
 from beacon.contract.records import Health, Parts
 from beacon.version import VERSION
 from beacon.web import Call, Reply, json_reply
+from beacon.workers import wanted_workers
 from hub.ask import NoAnswer, ask
 from hub.lanes import UPSTREAMS, Lanes, Upstream
 
@@ -46,9 +48,10 @@ class HealthCheck:
         """The handler of the operation get_health."""
         states = await self._states()
         down = {part: state for part, state in states.items() if state != UP}
-        workers = describe_workers(self._settings.replay_workers, self._workers())
+        wanted = wanted_workers(self._settings, os.getppid())
+        workers = describe_workers(wanted, self._workers())
         parts = Parts(states["ingest"], states["query"], workers)
-        missing = workers_missing(self._settings.replay_workers, self._workers())
+        missing = workers_missing(wanted, self._workers())
         health = Health("degraded" if down or missing else "ok", VERSION, str(self._settings.db_path), parts)
         if not down:
             return json_reply(health)

@@ -75,7 +75,9 @@ class Proxy:
                 body,
                 receive,
                 may_hold=operation.lane == "spans" and body.whole,
-                watched=operation.lane == "long" and method == "GET" and not body.parts,
+                # a call of a model goes on without its client (its job is stored), but need not hold a connection
+                watched=not body.more
+                and (operation.lane == "llm" or (operation.lane == "long" and method == "GET" and not body.parts)),
             )
             connection = await self._exchange(errand)
         finally:
@@ -162,7 +164,7 @@ class Proxy:
             connection.write([b"0\r\n\r\n"])
 
     async def _head_while_there(self, connection: Connection, receive: Receive) -> None:
-        """Wait for the answer of a long read, and no longer than the client does. Raises `ClientGone`."""
+        """Wait for the answer of long work, and no longer than the client does. Raises `ClientGone`."""
         watch = self._loop.create_task(_abort_when_gone(connection, receive))
         try:
             await connection.head()

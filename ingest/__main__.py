@@ -7,14 +7,24 @@ import gc
 import os
 import signal
 
-from beacon.bus import Publisher
+from beacon.bus import DELTAS_HWM, HINTS_HWM, Publisher, Puller, Pusher
 from beacon.config import Settings
 from beacon.contract.events import HEARTBEAT_S
 from beacon.process import run
 from beacon.web import serve_unix
-from ingest.handlers import Handlers
+from ingest.database import Commit
+from ingest.handlers import SpanHandlers, application
+from ingest.jobs.analysis import AnalysisHandlers
+from ingest.jobs.demo import DemoHandlers
+from ingest.jobs.dispatch import Dispatch
+from ingest.jobs.handlers import JobHandlers, WorkerHandlers
+from ingest.jobs.key_test import KeyTestHandlers
+from ingest.jobs.playground import PlaygroundHandlers
+from ingest.jobs.replay import ReplayHandlers
+from ingest.jobs.requests import JobRequests
 from ingest.lock import DatabaseLock
 from ingest.publisher import LiveEvents
+from ingest.settings import SettingsHandlers
 from ingest.workers import Workers
 from ingest.writer import Writer
 
@@ -28,15 +38,45 @@ async def main(settings: Settings) -> None:
         publisher = Publisher(settings.bus_path("events"))
         live = LiveEvents(publisher)
         workers = Workers()
-        writer = Writer(settings.db_path, settings.durability, live.publish, live.opened)
+
+        def committed(commit: Commit) -> None:
+            live.publish(commit)
+            dispatch.committed(commit)
+
+        def opened(epoch: str, seq: int) -> None:
+            live.opened(epoch, seq)
+            dispatch.opened()
+
+        writer = Writer(settings.db_path, settings.durability, committed, opened)
+        hints = Pusher(settings.bus_path("jobs"), bind=True, hwm=HINTS_HWM)
+        dispatch = Dispatch(writer, workers, hints, publisher)
+        deltas = Puller(settings.bus_path("deltas"), dispatch.said, bind=True, hwm=DELTAS_HWM)
         writer.start()
-        beats = asyncio.create_task(beat(live, workers))
-        failure = asyncio.create_task(stop_when_failed(writer))
+        tasks = [
+            asyncio.create_task(beat(live, workers)),
+            asyncio.create_task(dispatch.watch()),
+            asyncio.create_task(stop_when_failed(writer)),
+        ]
+        jobs = JobRequests(dispatch)
+        handlers = (
+            SpanHandlers(writer, workers),
+            SettingsHandlers(settings, os.environ),
+            WorkerHandlers(dispatch),
+            JobHandlers(dispatch),
+            ReplayHandlers(settings, os.environ, jobs),
+            PlaygroundHandlers(settings, os.environ, jobs),
+            DemoHandlers(settings, os.environ, jobs),
+            AnalysisHandlers(settings, os.environ, jobs),
+            KeyTestHandlers(settings, os.environ, jobs, workers),
+        )
         try:
-            await serve_unix(Handlers(writer, workers).application(), settings.socket_path("ingest"))
+            await serve_unix(application(*handlers), settings.socket_path("ingest"))
         finally:
-            beats.cancel()
-            failure.cancel()
+            for task in tasks:
+                task.cancel()
+            await dispatch.close()
+            deltas.close()
+            hints.close()
             await writer.close()
             publisher.close()
         if writer.failed.done():

@@ -19,17 +19,25 @@ from ingest.workers import Workers
 from ingest.writer import Writer
 
 
-class Handlers:
-    """Handlers by operation name, over the writer and the list of workers."""
+def application(*groups: object) -> Application:
+    """Every operation of ingest, answered by the method of its name of one of `groups`. Raises ValueError when none of
+    them has it, or two."""
+    operations = owned_by("ingest")
+    handlers: dict[str, Handler] = {}
+    for operation in operations:
+        found = [getattr(group, operation.name) for group in groups if hasattr(group, operation.name)]
+        if len(found) != 1:
+            raise ValueError(f"{len(found)} handlers for {operation.name}")
+        handlers[operation.name] = found[0]
+    return Application(operations, handlers)
+
+
+class SpanHandlers:
+    """Spans, traces and what people add to them, over the writer; and whether it can write."""
 
     def __init__(self, writer: Writer, workers: Workers) -> None:
         self._writer = writer
         self._workers = workers
-
-    def application(self) -> Application:
-        operations = owned_by("ingest")
-        handlers: dict[str, Handler] = {op.name: getattr(self, op.name) for op in operations}
-        return Application(operations, handlers)
 
     async def post_spans(self, call: Call) -> Reply:
         decoded = Decoded([], [])

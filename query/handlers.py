@@ -12,7 +12,7 @@ from beacon.contract.operations import owned_by
 from beacon.errors import BadRequest, Invalid
 from beacon.web import Application, Call, Handler, Reply
 from beacon.web.body import Disconnected
-from query import changes, figures, filters, graph, search, spans, traces
+from query import changes, figures, filters, graph, jobs, replays, search, spans, traces
 from query.readers import Readers
 from query.spans import require_id
 
@@ -43,6 +43,9 @@ class Handlers:
         handlers: Mapping[str, Handler] = {
             "get_span": self.get_span,
             "list_prompt_versions": self.list_prompt_versions,
+            "list_replays": self.list_replays,
+            "list_jobs": self.list_jobs,
+            "get_job": self.get_job,
             "list_traces": self.list_traces,
             "get_baseline": self.get_baseline,
             "export_traces": self.export_traces,
@@ -68,6 +71,16 @@ class Handlers:
     async def list_prompt_versions(self, call: Call) -> Reply:
         span_id = require_id(call.path["span_id"], "Span")
         return _json(await self._points.read(spans.read_prompt_versions, span_id, call.query.trace_id))
+
+    async def list_replays(self, call: Call) -> Reply:
+        span_id = require_id(call.path["span_id"], "Span")
+        return _json(await self._points.read(replays.list_replays, span_id, call.query))
+
+    async def list_jobs(self, call: Call) -> Reply:
+        return _json(await self._points.read(jobs.list_jobs, call.query))
+
+    async def get_job(self, call: Call) -> Reply:
+        return _json(await self._points.read(jobs.read_job, require_id(call.path["job_id"], "Job")))
 
     async def list_traces(self, call: Call) -> Reply:
         filters.check(call.query)

@@ -22,6 +22,10 @@ class Caller(Protocol):
         """The model's answer; `on_text` gets its text as it comes. Raises `UpstreamFailed` and `BadRequest`."""
         ...
 
+    async def list_models(self, endpoint: Endpoint) -> list[str]:
+        """The models a server says it has. Raises `UpstreamFailed`."""
+        ...
+
 
 class Store(Protocol):
     """Ingest and query, over their sockets (`replay_worker.stack.Stack`)."""
@@ -36,6 +40,10 @@ class Store(Protocol):
 
     async def get_span(self, span_id: str, trace_id: str | None = None) -> dict[str, Any]:
         """Raises `BadRequest` when there is none."""
+        ...
+
+    async def list_traces(self, **query: str | int) -> list[dict[str, Any]]:
+        """Summaries, newest first; `query` as GET /v1/traces takes it."""
         ...
 
 

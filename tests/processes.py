@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from beacon.catalog import PROVIDERS
 from beacon.unix_http import UnixConnection
 
 REPOSITORY = Path(__file__).parent.parent
@@ -29,6 +30,17 @@ def wait_for(condition: Callable[[], Any], what: str, timeout: float = 20.0) -> 
             return value
         assert time.monotonic() < deadline, f"waited {timeout:.0f} s for {what}"
         time.sleep(0.01)
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what Beacon reads of it. The developer's own API keys above all: a test must
+    not make a call that somebody pays for."""
+    providers = {name for known in PROVIDERS.values() for name in (*known.key_names, known.base_url_name)}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("BEACON_", "SUPERVISOR_")) and name not in providers
+    }
 
 
 @contextmanager
@@ -62,7 +74,7 @@ class Process:
         self.home = home
         self.socket = home / "run" / f"{name}.sock"
         self.log = home / f"{name}.log"
-        self._env = {k: v for k, v in os.environ.items() if not k.startswith(("BEACON_", "SUPERVISOR_"))}
+        self._env = clean_environment()
         self._env |= {"BEACON_HOME": str(home), "PYTHONPATH": str(REPOSITORY), **env}
         self.child: subprocess.Popen[bytes] | None = None
 

@@ -24,7 +24,7 @@ from beacon.environment import read_environment
 from beacon.errors import Refused
 from beacon.supervision import ProcessState, SupervisorDown, process_states, supervisor_pid
 from beacon.supervisord import SETTLED_S
-from tests.processes import REPOSITORY, Answer, wait_for
+from tests.processes import REPOSITORY, Answer, clean_environment, wait_for
 
 COMMAND = (sys.executable, "-m", "beacon.cli")
 """`beacon`, run by this interpreter from this checkout, installed or not."""
@@ -68,9 +68,7 @@ class Stack:
         self.home = self.folder / "home"
         self.port = free_port()
         self.program = program
-        self.env = {
-            name: value for name, value in os.environ.items() if not name.startswith(("BEACON_", "SUPERVISOR_"))
-        }
+        self.env = clean_environment()
         self.env |= {
             "BEACON_HOME": str(self.home),
             "BEACON_BACKEND_PORT": str(self.port),

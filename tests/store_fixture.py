@@ -121,6 +121,27 @@ class Store:
             (version_id, span_id, text, created_ns, trace_id),
         )
 
+    def job(self, job_id: str, state: str = "done", error: str | None = None) -> None:
+        """A replay's job that was made, started a second later and over after another; `error` is JSON."""
+        self.db.execute(
+            "INSERT INTO jobs (job_id, kind, state, label, trace_id, worker_id, error, payload, payload_bytes, "
+            "deadline_s, created_ns, started_ns, finished_ns) "
+            "VALUES (?, 'replay', ?, 'Replay of ask', 't', 'w', ?, '{}', 2, 60, ?, ?, ?)",
+            (job_id, state, error, START_NS, START_NS + SECOND, START_NS + 2 * SECOND),
+        )
+
+    def replay(self, trace_id: str, span_id: str, replay_id: str, error: str | None = None, **texts: Any) -> None:
+        """A replay run. `texts` are its columns new_output, diff and modified_input, made JSON here; `error` is it."""
+        output = {"llm.completion": "new", "llm.tokens.input": 1, "llm.tokens.output": 2, "llm.cost_usd": 0.5}
+        diff = {"old_completion": "old", "new_completion": "new", "changed": True, "hunks": []}
+        values = {"new_output": output, "diff": diff, "modified_input": {"llm.model": "m"}, **texts}
+        columns = (json.dumps(values[name]) for name in ("modified_input", "new_output", "diff"))
+        self.db.execute(
+            "INSERT INTO replay_runs (replay_id, trace_row, span_id, modified_input, new_output, diff, error, "
+            "created_ns) SELECT ?, trace_row, ?, ?, ?, ?, ?, ? FROM traces WHERE trace_id = ?",
+            (replay_id, span_id, *columns, error, START_NS, trace_id),
+        )
+
     @property
     def seq(self) -> int:
         return int(self.db.execute("SELECT seq FROM counters").fetchone()[0])

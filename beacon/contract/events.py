@@ -5,6 +5,7 @@ passed on unread. The envelope is the message on the bus, version 1, in msgpack:
 
     events     [1, epoch, prev, last, [[seq, kind, trace_ids, frame], ...]]      topic b"e"
     heartbeat  [1, epoch, last, workers]                                         topic b"h"
+    job frame  [1, trace_id, frame]                                              topic b"jobs"
 
 `prev` and `last` are change numbers: a receiver that holds `prev` and applies the message then holds `last`; one that
 holds less has missed something. `epoch` names the database: seqs of two epochs cannot be compared. `trace_ids` are
@@ -19,6 +20,7 @@ from typing import Literal, NamedTuple
 import msgpack
 import msgspec
 
+from beacon.contract.jobs import Job
 from beacon.contract.limits import EVENT_BYTES_MAX, EVENT_SPAN_BYTES_MAX
 from beacon.contract.records import Span, TraceSummary
 
@@ -157,3 +159,49 @@ def unpack_heartbeat(message: bytes) -> Heartbeat:
     if version != VERSION:
         raise ValueError(f"heartbeat of version {version}; this process speaks {VERSION}")
     return Heartbeat(epoch, last, workers)
+
+
+class JobFrame(NamedTuple):
+    """A `job_updated` frame on TOPIC_JOBS, for global clients and those of `trace_id`. It has no seq: nothing heals it,
+    and the state it tells of can be asked for."""
+
+    trace_id: str | None
+    frame: bytes
+
+
+def job_changed(job: Job) -> JobFrame:
+    """The state of a job has changed."""
+    return JobFrame(
+        job.trace_id,
+        b'{"event":"job_updated","job_id":%b,"state":%b,"job":%b}'
+        % (_encode(job.job_id), _encode(job.state), _encode(job)),
+    )
+
+
+def job_said(job: Job, run: int, text: str) -> JobFrame:
+    """A piece of the text a running job's model writes; `run` counts from 0 where a job makes several calls."""
+    return JobFrame(
+        job.trace_id,
+        b'{"event":"job_updated","job_id":%b,"state":%b,"trace_id":%b,"span_id":%b,"delta":{"run":%d,"text":%b}}'
+        % (
+            _encode(job.job_id),
+            _encode(job.state),
+            _encode(job.trace_id),
+            _encode(job.span_id),
+            run,
+            _encode(text),
+        ),
+    )
+
+
+def pack_job_frame(frame: JobFrame) -> bytes:
+    packed: bytes = msgpack.packb([VERSION, *frame])
+    return packed
+
+
+def unpack_job_frame(message: bytes) -> JobFrame:
+    """Raises ValueError for a message of another version."""
+    version, trace_id, frame = msgpack.unpackb(message)
+    if version != VERSION:
+        raise ValueError(f"job frame of version {version}; this process speaks {VERSION}")
+    return JobFrame(trace_id, frame)

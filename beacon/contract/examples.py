@@ -52,4 +52,30 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
             }
         ],
     },
+    "put_key": {"provider": "ollama", "base_url": "http://127.0.0.1:11434/v1"},
+    "replay": {
+        "span_id": "span-1",
+        "modified_attributes": {"llm.model": "gpt-4o-mini", "llm.temperature": 0.2},
+    },
+    "chat": {
+        "model": "ollama/llama3.2",
+        "system_prompt": "Answer in one sentence.",
+        "messages": [{"role": "user", "content": "What is a span?"}],
+    },
+    "compare_models": {
+        "models": ["gpt-4o-mini", "claude-haiku-4-5"],
+        "messages": [{"role": "user", "content": "What is a span?"}],
+    },
+    "compare_prompts": {
+        "model": "gpt-4o-mini",
+        "prompts": ["What is a span?", "Explain to a child what a span is."],
+    },
+    "run_demo": {"scenario": "trip_planner"},
+    "root_cause": {"trace_id": "trace-1"},
+    "cost_optimization": {"trace_ids": ["trace-1", "trace-2"]},
+    "prompt_suggestions": {"span_id": "span-1"},
+    "anomalies": {"trace_id": "trace-1"},
+    "error_patterns": {"trace_ids": ["trace-1", "trace-2"]},
+    "compare_traces": {"trace_id_a": "trace-1", "trace_id_b": "trace-2"},
+    "summarize": {"trace_id": "trace-1"},
 }

@@ -29,6 +29,9 @@ HINT_AGAIN_S = 1.0
 BOARD_MAX = 1_000
 """Jobs that may be queued or running; above it 503."""
 
+BOARD_BYTES_MAX = 256 * 1024 * 1024
+"""Bytes of payloads that may be queued or running; above it 503."""
+
 PAYLOAD_BYTES_MAX = 16 * 1024 * 1024
 """Bytes of one job's payload."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 BODY_MAX = 64 * 1024 * 1024
-"""Bytes of a request body after decompression (api.md); before it, a body may not be larger either."""
+"""Bytes of a request body after decompression; before it, a body may not be larger either."""
 
 ATTRIBUTES_DEPTH_MAX = 100
 """Levels of nesting inside attributes. Deeper text makes recursive readers (JSON libraries, the UI) fail."""

@@ -50,7 +50,7 @@ KEY_TEST: tuple[Operation, ...] = (
         lane="llm",
         summary="Make the cheapest real call with the stored key and base URL, and say what came back",
         response=rec.KeyTest,
-        errors=(400, 502, 503),
+        errors=(400, 503),
     ),
     Operation(
         name="list_models",
@@ -186,7 +186,7 @@ DEMO: tuple[Operation, ...] = (
         summary="Run a demo agent; its trace is answered at once and grows live. Without a key: on a recorded model",
         body=rec.RunDemo,
         response=rec.DemoStarted,
-        errors=(400, 413, 415, 422, 503),
+        errors=(400, 409, 413, 415, 422, 503),
     ),
 )
 

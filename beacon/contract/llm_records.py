@@ -25,7 +25,7 @@ Params = Annotated[
 
 class KeyInfo(Struct):
     """`masked_key` shows the last 4 characters at most, and none of a key shorter than 12; null without a key.
-    `source`: where the key comes from. `needs_key`: false for a server on this machine."""
+    `source`: where the key comes from. `needs_key`: false for a server on this machine or in its own network."""
 
     provider: str
     configured: bool
@@ -42,6 +42,9 @@ class PutKey(Struct):
     provider: ProviderName
     api_key: Annotated[str, Meta(min_length=1, max_length=4_000)] | None = None
     base_url: Annotated[str, Meta(min_length=1, max_length=2_000)] | None = None
+
+    def __repr__(self) -> str:
+        return f"PutKey({self.provider!r}, {self.base_url!r}, {'with' if self.api_key else 'without'} a key)"
 
 
 class KeyState(Struct):
@@ -127,7 +130,7 @@ class ReplayRuns(Struct):
 
 
 class ListReplays(Struct):
-    trace_id: Id | None = None
+    trace_id: Annotated[Id, Meta(description="The trace of the span, where several hold one of this id")] | None = None
     limit: Limit = 50
     offset: Offset = 0
 
@@ -344,7 +347,12 @@ class TraceSummaryText(Struct):
 class ListJobs(Struct):
     limit: Limit = 50
     offset: Offset = 0
-    state: Literal["queued", "running", "done", "failed", "cancelled"] | None = None
+    state: (
+        Annotated[
+            Literal["queued", "running", "done", "failed", "cancelled"], Meta(description="Jobs in this state alone")
+        ]
+        | None
+    ) = None
 
 
 class JobCancelled(Struct):

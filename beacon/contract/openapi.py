@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -38,7 +38,7 @@ anew what it shows. Send `{"action": "subscribe_trace", "trace_id": "..."}` for 
 _STATUS_TEXT = {
     400: "Well-formed, but it cannot be done",
     401: "A token is asked for (BEACON_TOKEN)",
-    403: "The Host or the Origin is not one of Beacon's",
+    403: "The Host is not a name of Beacon's; or something would be changed, and the Origin is not one it trusts",
     404: "There is no such thing",
     409: "It exists already",
     413: "The body is too large",
@@ -57,7 +57,7 @@ def openapi(operations: Iterable[Operation] = PUBLIC) -> Json:
     """The whole document. Deterministic: the same table gives the same text."""
     table = tuple(operations)
     models = {m for op in table for m in (op.query, op.body, op.response) if m is not None} | {ErrorBody}
-    _, components = msgspec.json.schema_components(sorted(models, key=lambda m: m.__name__), ref_template=_REF)
+    _, components = msgspec.json.schema_components(sorted(models, key=str), ref_template=_REF)
     paths: dict[str, Json] = {}
     for op in table:
         paths.setdefault(op.path, {})[op.method.lower()] = _operation(op, components)
@@ -113,9 +113,14 @@ def _operation(op: Operation, components: Json) -> Json:
 def _query_parameters(model: Json) -> list[Json]:
     required = set(model.get("required", ()))
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": _cleaned(_without_null(schema))}
+        _query_parameter(name, _cleaned(_without_null(schema)), required=name in required)
         for name, schema in model["properties"].items()
     ]
+
+
+def _query_parameter(name: str, schema: Json, *, required: bool) -> Json:
+    about = {"description": schema.pop("description")} if "description" in schema else {}
+    return {"name": name, "in": "query", "required": required, **about, "schema": schema}
 
 
 def _without_null(schema: Json) -> Json:
@@ -161,6 +166,8 @@ def _error(status: int | None) -> Json:
 
 
 def _reference(model: Any) -> Json:
+    if get_origin(model) is list:
+        return {"type": "array", "items": _reference(get_args(model)[0])}
     return {"$ref": _REF.format(name=model.__name__)}
 
 

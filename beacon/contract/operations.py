@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from beacon.contract import records as rec
 from beacon.contract import requests as req
+from beacon.contract.llm_operations import ANALYSIS, DEMO, JOBS, KEY_TEST, PLAYGROUND, REPLAY, SETTINGS, WORKER
 from beacon.contract.operation import Operation, Owner
 
 PUBLIC: tuple[Operation, ...] = (
@@ -244,6 +245,14 @@ PUBLIC: tuple[Operation, ...] = (
         response=rec.TopDuration,
         errors=(422, 503),
     ),
+    # ------------------------------------------------------------ LLM work
+    *SETTINGS,
+    *KEY_TEST,
+    *REPLAY,
+    *PLAYGROUND,
+    *DEMO,
+    *ANALYSIS,
+    *JOBS,
     # ------------------------------------------------------------ the edge itself
     Operation(
         name="get_health",
@@ -310,6 +319,7 @@ INTERNAL: tuple[Operation, ...] = (
         query=req.Changes,
         content_types=("application/msgpack",),
     ),
+    *WORKER,
 )
 """Between the processes, on their unix sockets; the hub never routes to these."""
 

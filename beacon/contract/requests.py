@@ -12,14 +12,14 @@ from beacon.contract.records import Annotation, SpanType, Status
 
 Id = Annotated[str, Meta(pattern=ID_PATTERN, max_length=128)]
 Seconds = Annotated[float, Meta(ge=0, le=TIME_MAX_S, description="Unix epoch seconds")]
-Limit = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
-Offset = Annotated[int, Meta(ge=0, le=2**62)]
+Limit = Annotated[int, Meta(ge=1, le=PAGE_MAX, description="How many to answer with at most")]
+Offset = Annotated[int, Meta(ge=0, le=2**62, description="How many to leave out first")]
 AttributesText = Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
 
 
 class SpanInput(Struct, kw_only=True, gc=False):
-    """A span, or an update of one. What is absent (UNSET) is left as it is stored; a span seen for the first
-    time needs `span_type`, `name` and `start_time` too."""
+    """A span, or an update of one. What is absent is left as it is stored; a span seen for the first time
+    needs `span_type`, `name` and `start_time` too."""
 
     span_id: Id
     trace_id: Id
@@ -89,7 +89,10 @@ class ImportTrace(Struct):
 class WhichTrace(Struct):
     """`trace_id` decides between spans of one id in several traces; without it the newest answers."""
 
-    trace_id: Id | None = None
+    trace_id: (
+        Annotated[Id, Meta(description="Which of several traces that hold a span of this id; without it the newest")]
+        | None
+    ) = None
 
 
 SortKey = Literal[
@@ -114,36 +117,71 @@ class ListTraces(Struct, kw_only=True):
 
     limit: Limit = PAGE_DEFAULT
     offset: Offset = 0
-    status: Status | None = None
-    q: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
-    tag: list[Annotated[str, Meta(pattern="^[^:]+:")]] = []
-    session_id: str | None = None
-    since: Annotated[float, Meta(ge=0)] | None = None
-    until: Annotated[float, Meta(ge=0)] | None = None
-    min_duration_ms: Annotated[float, Meta(ge=0)] | None = None
-    min_cost_usd: Annotated[float, Meta(ge=0)] | None = None
-    span_type: SpanType | None = None
-    model: str | None = None
-    sort: SortKey = "-created_at"
-    cursor: Annotated[str, Meta(pattern="^[0-9]{1,19}$(?!\\n)")] | None = None
-    count: bool = True
+    status: Annotated[Status, Meta(description="Traces in this state alone")] | None = None
+    q: (
+        Annotated[
+            str, Meta(min_length=1, max_length=500, description="Traces whose name holds this text, in any letter case")
+        ]
+        | None
+    ) = None
+    tag: Annotated[
+        list[Annotated[str, Meta(pattern="^[^:]+:")]],
+        Meta(description="`key:value`, both exact; may be repeated, and then all must hold"),
+    ] = []
+    session_id: Annotated[str, Meta(description="Traces of this session alone")] | None = None
+    since: (
+        Annotated[float, Meta(ge=0, description="Traces that started at this time or later, in Unix epoch seconds")]
+        | None
+    ) = None
+    until: (
+        Annotated[float, Meta(ge=0, description="Traces that started before this time, in Unix epoch seconds")] | None
+    ) = None
+    min_duration_ms: (
+        Annotated[float, Meta(ge=0, description="Traces that lasted at least so many milliseconds")] | None
+    ) = None
+    min_cost_usd: Annotated[float, Meta(ge=0, description="Traces that cost at least so many US dollars")] | None = None
+    span_type: Annotated[SpanType, Meta(description="Traces with a span of this type")] | None = None
+    model: Annotated[str, Meta(description="Traces with a call of this model, by its exact name")] | None = None
+    sort: Annotated[SortKey, Meta(description="What to order by; with `-` the largest or newest first")] = "-created_at"
+    cursor: (
+        Annotated[
+            str,
+            Meta(
+                pattern="^[0-9]{1,19}$(?!\\n)",
+                description="`next_cursor` of the page before, in place of `offset`; for the created order only",
+            ),
+        ]
+        | None
+    ) = None
+    count: Annotated[bool, Meta(description="Whether to count all that match; false answers sooner")] = True
 
 
 class GetTrace(Struct):
     """`fields=light` leaves the attributes out."""
 
-    fields: Literal["full", "light"] = "full"
+    fields: Annotated[Literal["full", "light"], Meta(description="`light` leaves the attributes of the spans out")] = (
+        "full"
+    )
 
 
 class Search(Struct, kw_only=True):
-    q: Annotated[str, Meta(min_length=1, max_length=500)]
+    q: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=500,
+            description="The text to find, in any letter case: in the names of spans and traces, error messages and "
+            "attributes (prompts, answers, tools' input and output)",
+            examples=["timeout"],
+        ),
+    ]
     limit: Limit = PAGE_DEFAULT
     offset: Offset = 0
 
 
 class TrendsRange(Struct):
-    days: Annotated[int, Meta(ge=1, le=365)] = 30
-    bucket: Literal["day", "hour"] = "day"
+    days: Annotated[int, Meta(ge=1, le=365, description="How many days (UTC), today among them")] = 30
+    bucket: Annotated[Literal["day", "hour"], Meta(description="What one figure is for")] = "day"
 
 
 class Top(Struct):
@@ -153,18 +191,29 @@ class Top(Struct):
 class Baseline(Struct):
     """`exclude` is a trace id that is not to be its own baseline."""
 
-    exclude: Id | None = None
+    exclude: Annotated[Id, Meta(description="A trace that is not to be its own baseline")] | None = None
 
 
 class ExportTrace(Struct):
-    format: str = "json"
+    """Another `format` is a 400, not a 422."""
+
+    format: Annotated[
+        str,
+        Meta(
+            description="Beacon's own JSON, OpenTelemetry's (OTLP) JSON, or a table",
+            extra_json_schema={"enum": ["json", "otel", "csv"]},
+        ),
+    ] = "json"
 
 
 class ExportTraces(Struct):
     """`trace_ids` is a list with commas; `format` may only be `json` (400 otherwise)."""
 
-    trace_ids: Annotated[str, Meta(min_length=1, max_length=30_000)]
-    format: str = "json"
+    trace_ids: Annotated[
+        str,
+        Meta(min_length=1, max_length=30_000, description="Ids with commas between them", examples=["trace-1,trace-2"]),
+    ]
+    format: Annotated[str, Meta(description="Beacon's own JSON", extra_json_schema={"enum": ["json"]})] = "json"
 
 
 class Changes(Struct):

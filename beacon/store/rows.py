@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from msgspec import Raw
 
+from beacon.contract.jobs import Job, JobError
 from beacon.contract.records import Span, TraceSummary
 from beacon.contract.units import duration_ms, seconds_from_ns, usd_from_pico
 
@@ -66,4 +68,30 @@ def trace_of(row: tuple[Any, ...]) -> TraceSummary:
         row[12],
         row[13],
         seconds_from_ns(row[14]),
+    )
+
+
+JOB_COLUMNS = (
+    "j.job_id, j.kind, j.state, j.label, j.trace_id, j.span_id, j.worker_id, j.created_ns, j.started_ns, "
+    "j.finished_ns, j.error"
+)
+"""For `FROM jobs j`."""
+
+_decode_error = msgspec.json.Decoder(JobError).decode
+
+
+def job_of(row: tuple[Any, ...]) -> Job:
+    """A row of JOB_COLUMNS as a Job."""
+    return Job(
+        job_id=row[0],
+        kind=row[1],
+        state=row[2],
+        label=row[3],
+        trace_id=row[4],
+        span_id=row[5],
+        worker_id=row[6],
+        created_at=seconds_from_ns(row[7]),
+        started_at=None if row[8] is None else seconds_from_ns(row[8]),
+        finished_at=None if row[9] is None else seconds_from_ns(row[9]),
+        error=None if row[10] is None else _decode_error(row[10]),
     )

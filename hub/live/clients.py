@@ -14,8 +14,8 @@ from beacon.contract.events import Event
 
 QUEUE_EVENTS_MAX = 40_000
 QUEUE_BYTES_MAX = 32 * 1024 * 1024
-"""What may wait for one client: half a second of the fastest stream (23,000 spans of 2.8 KB a second), or a single commit
-of many small spans."""
+"""What may wait for one client: half a second of the fastest stream (23,000 spans of 2.8 KB a second), or one commit of
+many small spans."""
 
 TOTAL_BYTES_MAX = 256 * 1024 * 1024
 """What may wait for all clients, a frame counted once for each that waits for it."""
@@ -25,7 +25,7 @@ CLIENTS_MAX = 1_000
 TURN_FRAMES = 2_000
 TURN_BYTES = 512 * 1024
 """Frames and bytes from which on one client has had its turn, and others are served: as much as the bus brings in one
-turn (beacon.bus.DRAIN_MAX messages), or a commit of 20,000 small spans overflows the queue of a client that keeps up."""
+turn (beacon.bus.DRAIN_MAX messages), or a commit of 20,000 small spans overflows the queue of one that keeps up."""
 
 
 class Client:
@@ -128,6 +128,16 @@ class Clients:
                 for trace_id in event.trace_ids:
                     for client in self._by_trace.get(trace_id, ()):
                         client.offer((event.frame,), len(event.frame))
+
+    def deliver_frame(self, trace_id: str | None, frame: bytes) -> None:
+        """Queue a frame that is no event of the stream (no seq, nothing heals it) for the global clients and those of
+        `trace_id`."""
+        frames = (frame,)
+        for client in self._global:
+            client.offer(frames, len(frame))
+        if trace_id is not None:
+            for client in self._by_trace.get(trace_id, ()):
+                client.offer(frames, len(frame))
 
     def resync(self) -> None:
         """Everyone may have missed something."""

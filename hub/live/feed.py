@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from beacon.bus import Subscriber
-from beacon.contract.events import TOPIC_EVENTS, TOPIC_HEARTBEAT, unpack, unpack_heartbeat
+from beacon.contract.events import TOPIC_EVENTS, TOPIC_HEARTBEAT, unpack, unpack_heartbeat, unpack_job_frame
+from beacon.contract.jobs import TOPIC_JOBS
 from hub.live.clients import Client, Clients
 from hub.live.heal import CannotHeal, fetch_changes
 from hub.live.stream import Deliver, Heal, Resync, Step, Stream
@@ -51,12 +52,14 @@ class Feed:
         if len(self._clients) == 1:
             self._stream.follow()
             self._bus.subscribe(TOPIC_EVENTS)
+            self._bus.subscribe(TOPIC_JOBS)
         return client
 
     def leave(self, client: Client) -> None:
         self._clients.remove(client)
         if len(self._clients) == 0:
             self._bus.unsubscribe(TOPIC_EVENTS)
+            self._bus.unsubscribe(TOPIC_JOBS)
             self._stream.unfollow()
 
     def subscribe(self, client: Client, trace_id: str | None) -> None:
@@ -79,6 +82,9 @@ class Feed:
                 self._beat_at = self._loop.time()
                 self._workers = beat.workers
                 self._take(self._stream.heartbeat(beat))
+            elif topic == TOPIC_JOBS:
+                # past the stream: its gaps are told by change numbers, and these frames have none
+                self._clients.deliver_frame(*unpack_job_frame(message))
         except (ValueError, TypeError) as e:
             log.error("a message on the bus cannot be read: %s", e)
 

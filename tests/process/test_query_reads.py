@@ -51,6 +51,8 @@ def fill(store: Store) -> None:
     store.tag("t1", Ü="ß")
     store.prompt_version("t1", "early", "v1", "first", START_NS)
     store.prompt_version("t1", "early", "v2", "second", START_NS + SECOND)
+    store.replay("t1", "early", "r1")
+    store.job("j1")
 
 
 def get(query: Process, path: str, status: int = 200, **headers: str) -> Any:
@@ -64,6 +66,9 @@ def get(query: Process, path: str, status: int = 200, **headers: str) -> Any:
 EXAMPLES = {
     "get_span": "/v1/spans/early",
     "list_prompt_versions": "/v1/spans/early/prompt-versions?trace_id=t1",
+    "list_replays": "/v1/spans/early/replays?trace_id=t1",
+    "list_jobs": "/v1/jobs",
+    "get_job": "/v1/jobs/j1",
     "list_traces": "/v1/traces",
     "get_baseline": "/v1/traces/baseline",
     "export_traces": "/v1/traces/export?trace_ids=t1,t2",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from beacon.config import load_settings, resolved_environment
 from beacon.environment import read_environment, unknown_names
 from beacon.errors import Refused
 
@@ -28,6 +29,28 @@ def test_an_empty_token_is_none() -> None:
     assert read_environment({"BEACON_TOKEN": ""}).token is None
 
 
+def test_what_llm_work_runs_with() -> None:
+    plain = read_environment({})
+    assert (plain.analysis_model, plain.spend_cap_usd, plain.demo_pace) == (None, 1.0, 1.0)
+    given = read_environment(
+        {"BEACON_ANALYSIS_MODEL": "ollama/llama3.2", "BEACON_SPEND_CAP_USD": "0.25", "BEACON_DEMO_PACE": "0"}
+    )
+    assert (given.analysis_model, given.spend_cap_usd, given.demo_pace) == ("ollama/llama3.2", 0.25, 0.0)
+    assert load_settings(resolved_environment(given)) == given, "and every process gets it as it was read"
+
+
+@pytest.mark.parametrize("cap", ["0", "-1", "nan", "inf", "a lot", "1,5"])
+def test_a_cap_that_is_none_is_refused(cap: str) -> None:
+    with pytest.raises(Refused, match=f"BEACON_SPEND_CAP_USD='{cap}'"):
+        read_environment({"BEACON_SPEND_CAP_USD": cap})
+
+
+@pytest.mark.parametrize("pace", ["-1", "11", "nan", "fast"])
+def test_a_pace_that_is_none_is_refused(pace: str) -> None:
+    with pytest.raises(Refused, match=f"BEACON_DEMO_PACE='{pace}'"):
+        read_environment({"BEACON_DEMO_PACE": pace})
+
+
 @pytest.mark.parametrize(
     ("name", "meant"),
     [
@@ -39,6 +62,8 @@ def test_an_empty_token_is_none() -> None:
         ("BEACON_LOGLEVEL", "BEACON_LOG_LEVEL"),
         ("BEACON_WORKERS", "BEACON_REPLAY_WORKERS"),
         ("BEACON_DB", "BEACON_DB_PATH"),
+        ("BEACON_SPEND_CAP", "BEACON_SPEND_CAP_USD"),
+        ("BEACON_ANALYSIS", "BEACON_ANALYSIS_MODEL"),
         ("BEACON_FOO", None),
         ("BEACON_X", None),
         ("BEACON_", None),

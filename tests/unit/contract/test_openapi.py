@@ -42,6 +42,26 @@ def test_every_operation_stands_in_it_with_its_errors() -> None:
             assert named == {f.encode_name for f in msgspec.structs.fields(op.query)}
 
 
+def test_every_query_parameter_says_what_it_means_and_has_an_example_where_it_is_required() -> None:
+    for path, methods in openapi()["paths"].items():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["in"] == "query":
+                    assert parameter.get("description"), (path, parameter["name"])
+                    assert "examples" in parameter["schema"] or not parameter["required"], (path, parameter["name"])
+
+
+def test_the_document_has_no_word_of_the_inside() -> None:
+    assert b"UNSET" not in openapi_json()
+
+
+def test_an_export_lists_its_formats() -> None:
+    paths = openapi()["paths"]
+    for path, formats in (("/v1/traces/{trace_id}/export", ["json", "otel", "csv"]), ("/v1/traces/export", ["json"])):
+        (parameter,) = (p for p in paths[path]["get"]["parameters"] if p["name"] == "format")
+        assert parameter["schema"]["enum"] == formats
+
+
 def test_every_reference_leads_somewhere() -> None:
     document = openapi()
 

@@ -1,0 +1,1 @@
+"""What a trace tells when it is looked at as a whole: numbers computed here, words from a model."""

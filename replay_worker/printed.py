@@ -1,0 +1,89 @@
+"""Python objects as their printed form, read back.
+
+Clients that record messages with `json.dumps(…, default=str)` leave an assistant's turn as the text its SDK object
+prints: `ToolUseBlock(id='toolu_1', input={'city': 'Paris'}, name='get_weather', type='tool_use')`, or pydantic's
+`parts=[Part(text='hi')] role='user'`. Such a text has all that was sent, so that it can be replayed. Nothing is
+evaluated: only names, calls with keywords, and literals are read.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+import warnings
+from itertools import pairwise
+from typing import Any
+
+LENGTH_MAX = 1_000_000
+"""Characters of one printed object that are worth a parser's time."""
+
+_LOOKS_PRINTED = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\(|[a-z_][a-z0-9_]*=[\[\]{}'\"A-Z0-9-]")
+
+
+def looks_printed(text: str) -> bool:
+    """Whether `text` begins as the printed form of an object does."""
+    return _LOOKS_PRINTED.match(text) is not None
+
+
+def read_printed(text: str) -> dict[str, Any] | None:
+    """The fields of the object that printed `text`, those that are None left out; None when it is not such a text."""
+    if len(text) > LENGTH_MAX or not looks_printed(text):
+        return None
+    for source in (text, f"_({_with_commas(text)})"):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a strange escape in somebody's text is no news for our log
+                tree = ast.parse(source, mode="eval").body
+            if isinstance(tree, ast.Call) and (tree.keywords or not tree.args):
+                found = _value(tree)
+                return found if isinstance(found, dict) and found else None
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+    return None
+
+
+def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call):
+        if node.args or not isinstance(node.func, ast.Name | ast.Attribute):
+            raise ValueError
+        fields = {keyword.arg: _value(keyword.value) for keyword in node.keywords if keyword.arg}
+        return {name: value for name, value in fields.items() if value is not None}
+    if isinstance(node, ast.List | ast.Tuple):
+        return [_value(item) for item in node.elts]
+    if isinstance(node, ast.Dict):
+        return {
+            ast.literal_eval(key): _value(value)
+            for key, value in zip(node.keys, node.values, strict=True)
+            if key is not None
+        }
+    return ast.literal_eval(node)
+
+
+def _with_commas(text: str) -> str:
+    """`a=1 b='x'` as `a=1, b='x'`: pydantic puts spaces between fields."""
+    out: list[str] = []
+    depth = 0
+    last_end = 0
+    lines = text.splitlines(keepends=True)
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line))
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(f"({text})").readline))
+    except (tokenize.TokenError, SyntaxError):
+        return text
+    for token, after in pairwise(tokens):
+        if token.type == tokenize.OP and token.string in "([{":
+            depth += 1
+        elif token.type == tokenize.OP and token.string in ")]}":
+            depth -= 1
+        elif token.type == tokenize.NAME and after.string == "=" and depth == 1:
+            # the bracket put around the text is one character, on its first line
+            at = starts[token.start[0] - 1] + token.start[1] - (token.start[0] == 1)
+            if at:
+                out.append(text[last_end:at])
+                last_end = at
+    out.append(text[last_end:])
+    return ", ".join(out)

@@ -1,0 +1,378 @@
+"""Recorded attributes become the call that was made; what cannot be called again is refused with the place."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from beacon.errors import BadRequest
+from replay_worker.recorded import model_call
+
+USER = {"role": "user", "content": "Weather in Paris?"}
+CALL = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city":"Paris"}'}}
+ASSISTANT = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+RESULT = {"role": "tool", "tool_call_id": "call_1", "content": "18C"}
+TOOL = {
+    "type": "function",
+    "function": {"name": "get_weather", "description": "weather", "parameters": {"type": "object", "properties": {}}},
+}
+
+
+def attributes(prompt: Any, **more: Any) -> dict[str, Any]:
+    text = prompt if isinstance(prompt, str) else json.dumps(prompt)
+    return {"llm.provider": "openai", "llm.model": "gpt-4o-mini", "llm.prompt": text} | {
+        f"llm.{name}": value for name, value in more.items()
+    }
+
+
+# ---------------------------------------------------------------- what beacon-sdk records
+
+
+def test_openai_as_the_sdk_records_it() -> None:
+    call = model_call(
+        attributes(
+            [{"role": "system", "content": "You are terse."}, USER, ASSISTANT, RESULT], temperature=0.2, max_tokens=50
+        )
+    )
+    assert call.model == "gpt-4o-mini"
+    assert call.messages == [{"role": "system", "content": "You are terse."}, USER, ASSISTANT, RESULT]
+    assert call.params == {"temperature": 0.2, "max_tokens": 50}
+    assert call.tools is None
+    assert call.api == "chat"
+
+
+def test_anthropic_as_the_sdk_records_it() -> None:
+    call = model_call(
+        attributes(
+            [
+                {"role": "system", "content": "You are terse."},
+                USER,
+                {
+                    "role": "assistant",
+                    "content": [
+                        {"type": "text", "text": "I look."},
+                        {"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {"city": "Paris"}},
+                    ],
+                },
+                {
+                    "role": "user",
+                    "content": [
+                        {
+                            "type": "tool_result",
+                            "tool_use_id": "toolu_1",
+                            "content": [{"type": "text", "text": "18C"}],
+                            "is_error": False,
+                        },
+                        {"type": "text", "text": "And tomorrow?"},
+                    ],
+                },
+            ]
+        )
+    )
+    assert call.messages == [
+        {"role": "system", "content": "You are terse."},
+        USER,
+        {
+            "role": "assistant",
+            "content": "I look.",
+            "tool_calls": [
+                {
+                    "id": "toolu_1",
+                    "type": "function",
+                    "function": {"name": "get_weather", "arguments": '{"city":"Paris"}'},
+                }
+            ],
+        },
+        {"role": "tool", "tool_call_id": "toolu_1", "content": "18C"},
+        {"role": "user", "content": "And tomorrow?"},
+    ]
+
+
+def test_anthropic_blocks_printed_by_the_sdk_are_read_back() -> None:
+    """`messages.append({"role": "assistant", "content": response.content})`, through json.dumps(default=str)."""
+    call = model_call(
+        attributes(
+            [
+                USER,
+                {
+                    "role": "assistant",
+                    "content": [
+                        "TextBlock(citations=None, text=\"I'll look.\", type='text')",
+                        "ToolUseBlock(id='toolu_1', input={'city': 'Paris', 'days': [1, 2]}, name='get_weather', "
+                        "type='tool_use')",
+                    ],
+                },
+                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "18C"}]},
+            ]
+        )
+    )
+    assistant = call.messages[1]
+    assert assistant["content"] == "I'll look."
+    assert json.loads(assistant["tool_calls"][0]["function"]["arguments"]) == {"city": "Paris", "days": [1, 2]}
+    assert call.messages[2] == {"role": "tool", "tool_call_id": "toolu_1", "content": "18C"}
+
+
+def test_openai_messages_printed_by_the_sdk_are_read_back() -> None:
+    printed = (
+        "ChatCompletionMessage(content=None, refusal=None, role='assistant', annotations=[], audio=None, "
+        "function_call=None, tool_calls=[ChatCompletionMessageFunctionToolCall(id='call_1', "
+        "function=Function(arguments='{\"city\":\"Paris\"}', name='get_weather'), type='function')])"
+    )
+    call = model_call(attributes([USER, printed, RESULT]))
+    assert call.messages == [USER, ASSISTANT, RESULT]
+
+
+def test_google_as_the_sdk_records_it() -> None:
+    """Plain texts, dictionaries, and Content objects as pydantic prints them."""
+    call = model_call(
+        attributes(
+            [
+                {"role": "system", "content": "You are terse."},
+                "Weather in Paris?",
+                "parts=[Part(function_call=FunctionCall(args={'city': 'Paris'}, name='get_weather'))] role='model'",
+                {"role": "user", "parts": [{"functionResponse": {"name": "get_weather", "response": {"t": 18}}}]},
+                {"role": "user", "parts": [{"text": "And "}, {"text": "tomorrow?"}]},
+            ]
+        )
+    )
+    assert call.messages == [
+        {"role": "system", "content": "You are terse."},
+        USER,
+        ASSISTANT | {"content": None},
+        {"role": "tool", "tool_call_id": "call_1", "content": '{"t":18}'},
+        {"role": "user", "content": [{"type": "text", "text": "And "}, {"type": "text", "text": "tomorrow?"}]},
+    ]
+
+
+def test_a_plain_text_is_one_user_message() -> None:
+    assert model_call(attributes("Weather in Paris?")).messages == [USER]
+
+
+@pytest.mark.parametrize("text", ["[note] read this", '{"city": "Paris"}', "[1, 2]", "f(x) is what?", '"quoted'])
+def test_a_text_that_looks_like_something_else_is_a_text(text: str) -> None:
+    assert model_call(attributes(text)).messages == [{"role": "user", "content": text}]
+
+
+def test_langchains_list_of_prompts() -> None:
+    assert model_call(attributes(["Human: hi"])).messages == [{"role": "user", "content": "Human: hi"}]
+
+
+def test_a_whole_request_body_is_read() -> None:
+    """OpenInference keeps it as input.value."""
+    body = {
+        "model": "x",
+        "system": "You are terse.",
+        "messages": [USER],
+        "tools": [{"name": "get_weather", "description": "weather", "input_schema": {"type": "object"}}],
+        "tool_choice": {"type": "any"},
+        "top_k": 3,
+        "stop_sequences": ["END"],
+        "stream": True,
+        "n": 2,
+    }
+    call = model_call(attributes(body, temperature=0.5))
+    assert call.messages[0] == {"role": "system", "content": "You are terse."}
+    assert call.tools == [
+        {
+            "type": "function",
+            "function": {"name": "get_weather", "description": "weather", "parameters": {"type": "object"}},
+        }
+    ]
+    assert call.tool_choice == "required"
+    assert call.params == {"temperature": 0.5, "top_k": 3, "stop": ["END"]}
+
+
+def test_opentelemetry_message_parts() -> None:
+    call = model_call(
+        attributes(
+            [
+                {"role": "user", "parts": [{"type": "text", "content": "Weather in Paris?"}], "name": None},
+                {
+                    "role": "assistant",
+                    "parts": [
+                        {"type": "tool_call", "id": "call_1", "name": "get_weather", "arguments": {"city": "Paris"}}
+                    ],
+                },
+                {"role": "tool", "parts": [{"type": "tool_call_response", "id": "call_1", "response": "18C"}]},
+            ]
+        )
+    )
+    assert call.messages == [USER, ASSISTANT, RESULT]
+
+
+# ---------------------------------------------------------------- parts
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}},
+        {"inlineData": {"mimeType": "image/png", "data": "AAAA"}},
+        {"type": "blob", "modality": "image", "mime_type": "image/png", "content": "AAAA"},
+    ],
+)
+def test_images_are_kept(part: dict[str, Any]) -> None:
+    key = "parts" if "inlineData" in part else "content"
+    (message,) = model_call(attributes([{"role": "user", key: [{"type": "text", "text": "look"}, part]}])).messages
+    assert message["content"] == [
+        {"type": "text", "text": "look"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+    ]
+
+
+def test_parts_nobody_knows_stay_as_they_are() -> None:
+    thinking = {"type": "thinking", "thinking": "hm", "signature": "abc"}
+    messages = [USER, {"role": "assistant", "content": [thinking, {"type": "text", "text": "18C"}]}, USER]
+    assert model_call(attributes(messages)).messages[1]["content"] == [thinking, {"type": "text", "text": "18C"}]
+
+
+def test_the_older_function_calls_become_tool_calls() -> None:
+    call = model_call(
+        attributes(
+            [
+                USER,
+                {
+                    "role": "assistant",
+                    "content": None,
+                    "function_call": {"name": "get_weather", "arguments": '{"city":"Paris"}'},
+                },
+                {"role": "function", "name": "get_weather", "content": "18C"},
+            ]
+        )
+    )
+    assert call.messages == [USER, ASSISTANT, RESULT]
+
+
+# ---------------------------------------------------------------- tools and parameters
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        TOOL,
+        TOOL["function"] | {"type": "function"},  # type: ignore[operator]
+        {"name": "get_weather", "description": "weather", "input_schema": {"type": "object", "properties": {}}},
+        {
+            "functionDeclarations": [
+                {"name": "get_weather", "description": "weather", "parameters": {"type": "object", "properties": {}}}
+            ]
+        },
+    ],
+)
+@pytest.mark.parametrize("as_text", [True, False])
+def test_tools_of_every_shape(tool: dict[str, Any], as_text: bool) -> None:
+    call = model_call(attributes([USER], tools=json.dumps([tool]) if as_text else [tool]))
+    assert call.tools == [TOOL]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "meant"),
+    [
+        ("auto", "auto"),
+        ("any", "required"),
+        ('{"type": "tool", "name": "f"}', {"type": "function", "function": {"name": "f"}}),
+        ({"type": "function", "function": {"name": "f"}}, {"type": "function", "function": {"name": "f"}}),
+        ({"type": "none"}, "none"),
+        ({"functionCallingConfig": {"mode": "ANY"}}, "required"),
+        (None, None),
+    ],
+)
+def test_tool_choice_of_every_shape(recorded: Any, meant: Any) -> None:
+    assert model_call(attributes([USER], tool_choice=recorded)).tool_choice == meant
+
+
+def test_response_format() -> None:
+    schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}
+    assert model_call(attributes([USER], response_format=json.dumps(schema))).response_format == schema
+    assert model_call(attributes([USER], response_format="json")).response_format == {"type": "json_object"}
+    assert model_call(attributes([USER])).response_format is None
+
+
+def test_parameters_by_name_win_over_those_recorded_in_one_piece() -> None:
+    call = model_call(
+        attributes(
+            [USER],
+            invocation_parameters='{"temperature": 1.0, "top_p": 0.5, "model": "other"}',
+            params={"seed": 7, "reasoning_effort": "low", "stream": True, "api_key": "no"},
+            temperature="0.3",
+            stop=["END"],
+            ttft_ms=12,
+            cost_usd=0.1,
+        )
+    )
+    assert call.params == {
+        "temperature": 0.3,
+        "top_p": 0.5,
+        "seed": 7,
+        "reasoning_effort": "low",
+        "stop": ["END"],
+    }
+
+
+def test_a_parameter_set_to_null_is_not_sent() -> None:
+    assert model_call(attributes([USER], temperature=None)).params == {}
+
+
+def test_the_model_that_was_asked_for_goes_before_the_one_that_answered() -> None:
+    call = model_call(attributes([USER], model="gpt-4o-mini-2024-07-18", request_model="gpt-4o-mini"))
+    assert call.model == "gpt-4o-mini"
+
+
+def test_the_responses_api_is_remembered() -> None:
+    assert model_call(attributes([USER], api="responses")).api == "responses"
+
+
+# ---------------------------------------------------------------- refused
+
+
+@pytest.mark.parametrize(
+    ("messages", "says"),
+    [
+        ([USER, RESULT], "messages[1] is the result of the tool call 'call_1'"),
+        ([USER, ASSISTANT], "messages[1] calls the tool 'get_weather' (call_1)"),
+        ([USER, ASSISTANT, USER], "messages[1] calls the tool 'get_weather' (call_1)"),
+        ([USER, ASSISTANT, USER, RESULT], "messages[1] calls the tool"),
+        ([USER, ASSISTANT, RESULT, RESULT], "messages[3] is the result of the tool call 'call_1'"),
+        ([USER, ASSISTANT, RESULT | {"tool_call_id": "other"}], "messages[2] is the result of the tool call 'other'"),
+        (
+            [USER, {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t9", "content": ""}]}],
+            "messages[1] is the result of the tool call 't9'",
+        ),
+        ([USER, {"role": "alien", "content": ""}], "messages[1] has the role 'alien'"),
+        ([USER, 7], "messages[1] is a number"),
+        ([USER, {"role": "user", "content": 7}], "messages[1].content is a number"),
+        ([USER, "Thing(x=<object at 0x7f>)"], "messages[1] was recorded as the printed form"),
+        ([], "no messages"),
+    ],
+)
+def test_messages_that_do_not_go_together_are_named(messages: list[Any], says: str) -> None:
+    with pytest.raises(BadRequest) as refusal:
+        model_call(attributes(messages))
+    assert says in refusal.value.detail
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"llm.prompt": ""}, "no llm.prompt"),
+        ({"llm.prompt": None}, "no llm.prompt"),
+        ({"llm.model": None}, "no llm.model"),
+        ({"llm.prompt": '[{"role": "user", "conten[TRUNCATED]'}, "cut it off"),
+        ({"llm.prompt": '[{"role": "user", "conten'}, "does not end as such"),
+        ({"llm.temperature": "warm"}, "llm.temperature is 'warm'; it must be a number"),
+        ({"llm.max_tokens": 1.5}, "llm.max_tokens is '1.5'; it must be a whole number"),
+        ({"llm.tools": "many"}, "llm.tools is not a list"),
+    ],
+)
+def test_what_cannot_be_called_again_is_refused(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadRequest) as refusal:
+        model_call(attributes([USER]) | change)
+    assert says in refusal.value.detail
+
+
+def test_nothing_printed_is_ever_run() -> None:
+    call = model_call(attributes(["f(x=__import__('os').getcwd())? no, a question"]))
+    assert call.messages[0]["content"].startswith("f(x=")
