@@ -1,7 +1,7 @@
 """Calls of models over HTTP: pooled connections, deadlines, retries, and every failure as one sentence without a key.
 
 The transports of httpx2 are used without its client (https://httpx2.pydantic.dev): a client would look for proxies and
-passwords in the environment, follow redirects with the key, keep cookies, and cost ten times as much a request.
+passwords in the environment, follow redirects with the key, and keep cookies.
 """
 
 from __future__ import annotations
@@ -185,8 +185,8 @@ class Providers:
                     extensions={"timeout": timeouts},
                 )
                 response = await transport.handle_async_request(sent)
-            except httpx.ConnectTimeout:
-                raise _NotConnectedError(f"no connection within {self._connect_s:g} s") from None
+            except httpx.ConnectTimeout:  # not tried again: who is silent for so long is not being restarted
+                raise UpstreamFailed(f"it cannot be reached: no connection within {self._connect_s:g} s") from None
             except httpx.ConnectError as e:
                 raise _NotConnectedError(trimmed(str(e)) or "no connection") from None
             except httpx.TimeoutException:

@@ -335,6 +335,13 @@ def test_a_server_that_is_not_there_is_said_so(fake: FakeProvider) -> None:
     fake.listen()
 
 
+def test_a_server_that_takes_no_connection_is_given_up(fake: FakeProvider) -> None:
+    """Here one that speaks no TLS: it waits for the end of a request, its caller for the handshake."""
+    silent = Endpoint(provider="openai", style="openai", base_url=fake.base_url().replace("http:", "https:"), key=KEY)
+    with pytest.raises(UpstreamFailed, match=r"it cannot be reached: no connection within 0.2 s"):
+        with_providers(lambda providers: providers.call(silent, asked()), connect_s=0.2)
+
+
 def test_a_connection_its_server_closed_meanwhile_is_not_used(
     fake: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
