@@ -1,4 +1,4 @@
-"""Text of running jobs on its way to ingest: the first at once, then what has gathered every DELTA_EVERY_S."""
+"""Text of running jobs on its way to ingest: the first at once, then what has gathered."""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ from collections.abc import Callable
 
 import msgspec
 
-from beacon.contract.jobs import DELTA_EVERY_S, Delta
+from beacon.contract.jobs import DELTA_EACH_S, DELTA_EVERY_S, Delta
+
+
+def pause_s(jobs: int) -> float:
+    """Seconds between two messages of one job while its worker runs `jobs`: what reaches ingest stays bounded."""
+    return max(DELTA_EVERY_S, jobs * DELTA_EACH_S)
 
 
 class Deltas:
     """The text of one job. `send` takes a message and must not block; a lost one is nobody's loss, since the result has
-    the whole text."""
+    the whole text. `every` says how many seconds lie between two messages."""
 
-    def __init__(self, job_id: str, token: str, send: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self, job_id: str, token: str, send: Callable[[bytes], bool], every: Callable[[], float] = lambda: DELTA_EVERY_S
+    ) -> None:
+        self._every = every
         self._job_id = job_id
         self._token = token
         self._send = send
@@ -28,13 +36,14 @@ class Deltas:
         if not text:
             return
         now = self._loop.time()
-        if run not in self._waiting and now - self._last.get(run, -DELTA_EVERY_S) >= DELTA_EVERY_S:
+        every = self._every()
+        if run not in self._waiting and now - self._last.get(run, -every) >= every:
             self._last[run] = now
             self._out(run, text)
             return
         self._waiting.setdefault(run, []).append(text)
         if self._timer is None:
-            self._timer = self._loop.call_later(DELTA_EVERY_S, self.flush)
+            self._timer = self._loop.call_later(every, self.flush)
 
     def flush(self) -> None:
         """Send what has gathered."""

@@ -14,7 +14,7 @@ import msgspec
 from beacon.config import Settings
 from beacon.contract.jobs import PAYLOADS, RENEW_EVERY_S, Claimed, Complete, Hint, JobError
 from beacon.errors import BeaconError
-from replay_worker.deltas import Deltas
+from replay_worker.deltas import Deltas, pause_s
 from replay_worker.kinds import function_of
 from replay_worker.stack import Stack
 from replay_worker.work import Caller, Kind, Work
@@ -110,7 +110,7 @@ class Runner:
         claimed = await self._stack.claim(job_id, self._worker_id)
         if claimed is None:
             return
-        deltas = Deltas(job_id, claimed.token, self._send)
+        deltas = Deltas(job_id, claimed.token, self._send, lambda: pause_s(len(self._jobs)))
         complete = await self._outcome(claimed, deltas)
         deltas.flush()
         if complete is not None:

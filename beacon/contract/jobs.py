@@ -41,6 +41,10 @@ FINISHED_KEPT = 1_000
 TOPIC_JOBS = b"jobs"
 """Topic of `job_updated` frames on the events socket: sent as they are to websockets, never stored, without a seq."""
 
+DELTA_EACH_S = 0.003
+"""Seconds between two messages of one job for each job its worker runs, where that is more than DELTA_EVERY_S: with 20
+words/s each, 100 streams left ingest 74 % of its speed."""
+
 DELTA_EVERY_S = 0.04
 """Seconds between two messages of text from a worker; the first goes at once."""
 

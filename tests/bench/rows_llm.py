@@ -86,12 +86,13 @@ async def measure(session: Session) -> None:
         async with running_stack(session.work, "--replay-workers", str(WORKERS)) as stack:
             await warm(stack)
             await _prepare(stack, provider)
+            workload = Workload(session.seed)
             for number in range(session.plan.rounds):
                 progress(f"calls of a model, round {number + 1}")
                 await _overhead(session, stack, provider)
                 await _many_slow(session, stack, provider)
                 await _first_token(session, stack, provider)
-                await _ingest_beside(session, stack, provider)
+                await _ingest_beside(session, stack, provider, workload)
 
 
 async def _prepare(stack: Stack, provider: Provider) -> None:
@@ -193,9 +194,8 @@ async def _first_token(session: Session, stack: Stack, provider: Provider) -> No
     session.results.remark("first_token", f"p99 {percentile(delays, 0.99):.1f} ms")
 
 
-async def _ingest_beside(session: Session, stack: Stack, provider: Provider) -> None:
-    """Ingest alone, and while calls stream: a word every WORD_S each."""
-    workload = Workload(session.seed)
+async def _ingest_beside(session: Session, stack: Stack, provider: Provider, workload: Workload) -> None:
+    """Ingest alone, and while calls stream: a word every WORD_S each. `workload` gives other spans each time."""
     alone = await readable_load(stack.port, workload.batches(session.plan.by_100 // 2, 100), 4)
     await provider.default(text="word " * STREAMED_WORDS, piece_s=WORD_S)
     connections = [Connection(stack.port) for _ in range(STREAMING_CALLS)]

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from beacon.contract.jobs import DELTA_EVERY_S, Delta
-from replay_worker.deltas import Deltas
+from replay_worker.deltas import Deltas, pause_s
 
 
 class Sent:
@@ -80,3 +80,22 @@ def test_nothing_is_lost_at_the_end() -> None:
         deltas.flush()
 
     assert "".join(text for _, text in run(test).texts) == "".join(f"{number} " for number in range(100))
+
+
+def test_many_jobs_on_one_worker_speak_less_often_each() -> None:
+    assert pause_s(1) == pause_s(10) == DELTA_EVERY_S
+    assert [round(jobs / pause_s(jobs)) for jobs in (50, 100, 128)] == [333, 333, 333], (
+        "messages a second of all of them"
+    )
+
+    async def test(deltas: Deltas, sent: Sent) -> None:
+        deltas._every = lambda: 60.0
+        deltas.say(0, "a")
+        deltas.say(0, "b")
+        deltas.say(0, "c")
+        await asyncio.sleep(DELTA_EVERY_S * 1.5)
+        assert sent.texts == [(0, "a")]
+        deltas.flush()
+        assert sent.texts == [(0, "a"), (0, "bc")]
+
+    run(test)
