@@ -24,12 +24,12 @@ class Reply:
 
     `status` other than 200 answers with `error` in the provider's shape, and with `headers` (Retry-After).
     `first_byte_s`: pause before the first byte. `piece_s`: pause before each streamed piece (a call that does not
-    stream waits first_byte_s alone). `cut_after`: the connection breaks after so many pieces
-    (in the middle of a call that does not stream); `ends_early`: the body
-    ends there in good order, without the last events. `hang_after`: nothing comes after so many pieces, for ever (0:
-    nothing but the headers). `hang`: not even headers. `close`: the connection closes without an answer. `chunk`: bytes
-    at a time the body is sent in. `body`: sent instead of an answer, whatever it is. `huge`: that many bytes of text.
-    `echo_key`: the key that came is put into the text or the error.
+    stream waits first_byte_s alone). `cut_after`: the connection breaks after so many pieces (in the middle of an
+    answer that is not streamed); `ends_early`: the body ends there in good order, without the last events.
+    `hang_after`: nothing comes after so many pieces, for ever (0: nothing but the headers). `hang`: not even headers.
+    `close`: the connection closes without an answer. `chunk`: bytes at a time the body is sent in. `body`: sent instead
+    of an answer, whatever it is. `huge`: that many bytes of text. `echo_key`: the key that came is put into the text or
+    the error.
     """
 
     text: str | None = None

@@ -151,6 +151,11 @@ class FakeProvider:
         self.refuse()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        while tasks := asyncio.all_tasks(self._loop):  # connections that were accepted meanwhile
+            for task in tasks:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.wait(tasks))
+        self._loop.run_until_complete(asyncio.sleep(0))  # aborted transports close their sockets in the next round
         self._loop.close()
 
     # ------------------------------------------------------------ the server
@@ -171,6 +176,7 @@ class FakeProvider:
             task.cancel()
         if self._open:
             await asyncio.wait(self._open)
+            await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

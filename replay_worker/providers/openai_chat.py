@@ -39,7 +39,8 @@ FINISH: dict[str, FinishReason] = {
 def build_request(endpoint: Endpoint, call: ModelCall, stream: bool) -> HttpRequest:
     """POST chat/completions. Parameters go as they are, since compatible servers have many of their own; only the limit
     on tokens has the name that OpenAI itself asks for."""
-    body: dict[str, Any] = {"model": call.model, "messages": [_message(i, m) for i, m in enumerate(call.messages)]}
+    messages = [_message(i, m, _is_openai(endpoint)) for i, m in enumerate(call.messages)]
+    body: dict[str, Any] = {"model": call.model, "messages": messages}
     if call.tools:
         body["tools"] = call.tools
     if call.tool_choice is not None:
@@ -65,7 +66,7 @@ def _params(params: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
     limits = [asked[key] for key in ("max_tokens", "max_completion_tokens") if key in asked]
     if len(limits) == 2 and limits[0] != limits[1]:
         raise BadRequest("max_tokens and max_completion_tokens differ; both limit the answer, so give one of them.")
-    if limits and (urlsplit(endpoint.base_url).hostname or "").endswith((".openai.com", ".openai.azure.com")):
+    if limits and _is_openai(endpoint):
         asked.pop("max_tokens", None)
         asked["max_completion_tokens"] = limits[0]
     elif len(limits) == 2:
@@ -73,9 +74,15 @@ def _params(params: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
     return asked
 
 
-def _message(index: int, message: dict[str, Any]) -> dict[str, Any]:
+def _is_openai(endpoint: Endpoint) -> bool:
+    return (urlsplit(endpoint.base_url).hostname or "").endswith((".openai.com", ".openai.azure.com"))
+
+
+def _message(index: int, message: dict[str, Any], openai: bool) -> dict[str, Any]:
     where = f"messages[{index}]"
     sent = dict(message)
+    if openai and sent.get("tool_calls"):  # Google's signature means nothing to OpenAI, which refuses what it knows not
+        sent["tool_calls"] = [{k: v for k, v in call.items() if k != "extra_content"} for call in sent["tool_calls"]]
     failed = sent.pop("is_error", False)
     if not isinstance(sent.get("content"), str | None):
         sent["content"] = [_part(part, raw, where) for part, raw in _with_raw(sent["content"], where)]

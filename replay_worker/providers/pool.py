@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -35,10 +36,11 @@ class Pool:
         if self._given is not None:
             yield self._given
             return
-        found = self._transports.get(base_url)
-        if found is None:
+        if base_url not in self._transports:
+            tls = await self._context(base_url)
             await self._make_room()
-            found = self._transports[base_url] = self._new(base_url)
+            self._transports.setdefault(base_url, _transport(tls))  # another call may have come first
+        found = self._transports[base_url]
         self._calls[base_url] += 1
         try:
             yield found
@@ -53,16 +55,12 @@ class Pool:
         if self._given is not None:
             await self._given.aclose()
 
-    def _new(self, base_url: str) -> httpx.AsyncHTTPTransport:
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=IDLE_MAX, keepalive_expiry=IDLE_S)
-        return httpx.AsyncHTTPTransport(verify=self._context(base_url), trust_env=False, limits=limits, retries=0)
-
-    def _context(self, base_url: str) -> ssl.SSLContext:
-        """The system's certificates, or those of SSL_CERT_FILE; loading them takes 20 ms, once."""
+    async def _context(self, base_url: str) -> ssl.SSLContext:
+        """The system's certificates, or those of SSL_CERT_FILE; loading them takes 50 ms, once, on a thread."""
         if not base_url.startswith("https:"):
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if self._tls is None:
-            self._tls = httpx.create_ssl_context()
+            self._tls = await asyncio.to_thread(httpx.create_ssl_context)
         return self._tls
 
     async def _make_room(self) -> None:
@@ -70,3 +68,9 @@ class Pool:
         for url in idle[: max(0, len(self._transports) - POOLS_MAX + 1)]:
             del self._calls[url]
             await self._transports.pop(url).aclose()
+
+
+def _transport(tls: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
+    """No limit on connections: the worker bounds its calls. Nothing is retried below the caller."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=IDLE_MAX, keepalive_expiry=IDLE_S)
+    return httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=limits, retries=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 from replay_worker.providers.calls import Completion
@@ -29,10 +30,17 @@ def scrub(completion: Completion, key: str | None) -> None:
         completion.reasoning = scrubbed(completion.reasoning, key)
     if completion.model is not None:
         completion.model = scrubbed(completion.model, key)
-    for call in completion.tool_calls:
-        call["id"] = scrubbed(call["id"], key)
-        function = call["function"]
-        call["function"] = {name: scrubbed(value, key) for name, value in function.items()}
+    completion.tool_calls = _scrubbed_in(completion.tool_calls, key)
+
+
+def _scrubbed_in(value: Any, key: str | None) -> Any:
+    if isinstance(value, str):
+        return scrubbed(value, key)
+    if isinstance(value, list):
+        return [_scrubbed_in(item, key) for item in value]
+    if isinstance(value, dict):
+        return {_scrubbed_in(name, key): _scrubbed_in(item, key) for name, item in value.items()}
+    return value
 
 
 class StreamScrubber:

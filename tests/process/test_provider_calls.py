@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
@@ -424,6 +425,15 @@ def test_a_key_goes_to_its_own_base_url_alone_and_in_no_url(fake: FakeProvider) 
         assert KEY not in repr(other.requests)
     assert [one.key for one in fake.requests] == [KEY, KEY]
     assert all(KEY not in one.path + one.query for one in fake.requests)
+
+
+def test_no_log_line_holds_a_key(fake: FakeProvider, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    called(fake, stream=True)
+    fake.script(Reply(status=401, echo_key=True))
+    failed(fake, "google")
+    assert "httpcore" in caplog.text, "the HTTP library logs what it does"
+    assert KEY not in caplog.text
 
 
 def test_a_key_that_no_header_can_hold_is_not_shown_either(fake: FakeProvider) -> None:

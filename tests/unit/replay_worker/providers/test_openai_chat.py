@@ -50,6 +50,13 @@ def test_a_conversation_goes_as_it_was_recorded() -> None:
     assert messages[4] == {"role": "tool", "tool_call_id": "c2", "content": "Error: nobody there"}
 
 
+def test_googles_signature_of_a_call_goes_to_compatible_servers_alone() -> None:
+    signed = {**TALK[2]["tool_calls"][0], "extra_content": {"google": {"thought_signature": "s"}}}
+    messages = [{"role": "assistant", "content": None, "tool_calls": [signed]}]
+    assert built(OLLAMA, messages=messages)["messages"] == messages
+    assert built(OPENAI, messages=messages)["messages"][0]["tool_calls"] == TALK[2]["tool_calls"][:1]
+
+
 def test_an_image_in_bare_base64_is_given_its_type() -> None:
     part = {"type": "image_url", "image_url": {"url": "/9j/4AAQ", "detail": "high"}}
     messages = built(messages=[{"role": "user", "content": [part]}])["messages"]

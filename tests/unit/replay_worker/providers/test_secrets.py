@@ -20,12 +20,11 @@ def test_a_word_in_the_place_of_a_key_is_none() -> None:
 
 def test_everything_an_answer_says_is_looked_at() -> None:
     function = {"name": f"f{KEY}", "arguments": f'{{"k": "{KEY}"}}'}
-    found = Completion(
-        text=KEY, reasoning=KEY, model=KEY, tool_calls=[{"id": KEY, "type": "function", "function": function}]
-    )
+    call = {"id": KEY, "type": "function", "function": function, "extra_content": {"google": [KEY]}}
+    found = Completion(text=KEY, reasoning=KEY, model=KEY, tool_calls=[call])
     scrub(found, KEY)
     assert KEY not in repr(found)
-    assert repr(found).count(HIDDEN) == 6
+    assert repr(found).count(HIDDEN) == 7
 
 
 def test_text_without_the_key_is_held_back_only_where_it_may_begin_one() -> None:
