@@ -54,11 +54,13 @@ def price(
     tokens_output: int | None,
     tokens_cached: int | None = 0,
     tokens_reasoning: int | None = 0,
+    tokens_cache_write: int | None = 0,
     *,
     local: bool,
     home: Path,
 ) -> Price:
-    """What a call cost. Cached tokens are part of the input and reasoning tokens of the output, as in `Completion`;
+    """What a call cost. Tokens read from a cache and written to it are part of the input, reasoning tokens of the
+    output, as in `Completion`;
     `local`: the server was on the user's machine (`Endpoint.local`). A broken prices.json is a reason, not an error."""
     try:
         own = read_own_prices(home).find(provider, model)
@@ -72,7 +74,8 @@ def price(
     reasoning = min(max(tokens_reasoning or 0, 0), tokens_output)
     if own is not None:
         return Price(own.usd(tokens_input, tokens_output, cached))
-    usd = _known(provider, model, tokens_input, tokens_output, cached, reasoning)
+    written = min(max(tokens_cache_write or 0, 0), tokens_input - cached)
+    usd = _known(provider, model, tokens_input, tokens_output, cached, reasoning, written)
     if usd is not None:
         return Price(usd)
     whose = f" of {provider[:40]}" if provider else ""
@@ -125,7 +128,7 @@ _IMAGE_KEYS = frozenset({"image_url", "input_image", "image", "inline_data", "in
 def _texts(value: Any) -> Iterator[str | None]:
     """Every text in `value`, names of fields too; None for an image."""
     if isinstance(value, str):
-        yield None if value.startswith("data:image/") else value
+        yield value
     elif isinstance(value, dict):
         if value.get("type") in _IMAGE_KEYS or _IMAGE_KEYS & value.keys():
             yield None
@@ -142,7 +145,7 @@ def _texts(value: Any) -> Iterator[str | None]:
 
 
 def _known(
-    provider: str | None, model: str, tokens_input: int, tokens_output: int, cached: int, reasoning: int
+    provider: str | None, model: str, tokens_input: int, tokens_output: int, cached: int, reasoning: int, written: int
 ) -> float | None:
     """What genai-prices says, or None."""
     known = find_known(provider, model)
@@ -161,6 +164,7 @@ def _known(
         input_tokens=tokens_input,
         output_tokens=tokens_output,
         cache_read_tokens=cached,
+        cache_write_tokens=written,
         output_reasoning_tokens=reasoning,
     )
     return float(found.calc_price(usage, source, genai_request_timestamp=now).total_price)

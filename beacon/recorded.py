@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -27,9 +28,10 @@ def merged(stored: Mapping[str, Any], modified: Mapping[str, Any]) -> dict[str, 
 def recorded_endpoint(home: Path, environ: Mapping[str, str], attributes: Mapping[str, Any]) -> tuple[Endpoint, str]:
     """The server, and the name it knows the model by.
 
-    A recorded base URL on this machine is called without a key, unless it is the very one a key was saved for; any
-    other recorded base URL is not called at all, but the provider's own. Raises `BadRequest` for an unknown provider or
-    model and for a missing key, `Unavailable` for a broken config.json.
+    A recorded base URL is called with the key that was saved for that very server; without a key where it is on this
+    machine. No other is called, nor another server in its place, since the prompt has never been there. Raises
+    `BadRequest` that says so, for an unknown provider or model and for a missing key; `Unavailable` for a broken
+    config.json.
     """
     model = _text(attributes, "llm.request_model") or _text(attributes, "llm.model")
     if model is None:
@@ -37,14 +39,36 @@ def recorded_endpoint(home: Path, environ: Mapping[str, str], attributes: Mappin
     provider = _text(attributes, "llm.provider")
     provider = provider and provider.lower()
     url = _text(attributes, "llm.base_url")
-    local = keys.local_endpoint(url.rstrip("/")) if url is not None else None
-    if local is None:
+    if url is None:
         return keys.route(home, environ, model, provider)
+    local = keys.local_endpoint(url.rstrip("/"))
+    if local is None:
+        return _saved_for(home, environ, url, model, provider)
     saved = keys.endpoint(home, provider, environ) if provider else None
     if saved is not None and saved.base_url == local.base_url and saved.configured:
         return saved, model
     style = saved.style if saved is not None else local.style
     return msgspec.structs.replace(local, provider=provider or local.provider, style=style), model
+
+
+def _saved_for(
+    home: Path, environ: Mapping[str, str], url: str, model: str, provider: str | None
+) -> tuple[Endpoint, str]:
+    for known in keys.endpoints(home, environ):
+        if known.configured and _same_server(known.base_url, url):
+            return known, model
+    endpoint, name = keys.route(home, environ, model, provider)
+    if _same_server(endpoint.base_url, url):
+        return endpoint, name
+    raise BadRequest(
+        f"This call was made at {url[:200]}, and nothing is saved for that server. Save its base URL (PUT "
+        f"/v1/settings/api-keys), or set llm.base_url to null to call {endpoint.provider} at {endpoint.base_url}."
+    )
+
+
+def _same_server(one: str, other: str) -> bool:
+    """Whether two base URLs mean one server: clients record the provider's with or without its version."""
+    return urlsplit(one).netloc.lower() == urlsplit(other).netloc.lower() != ""
 
 
 def _text(attributes: Mapping[str, Any], name: str) -> str | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import re
 import sys
 from typing import Any
 
@@ -14,6 +16,8 @@ from beacon.keys import Endpoint
 from beacon.prices_file import PricesBroken, read_own_prices
 from beacon.pricing import Price, check_cap, estimate, load, price
 from replay_worker.providers.calls import Completion, ModelCall
+from replay_worker.providers.options import wanted
+from replay_worker.recorded import NUMBERS, OTHERS
 from replay_worker.work import Work
 
 
@@ -38,6 +42,7 @@ async def price_of(work: Work, endpoint: Endpoint, call: ModelCall, answer: Comp
             answer.tokens_output,
             answer.tokens_cached,
             answer.tokens_reasoning,
+            answer.tokens_cache_write,
             local=endpoint.local,
             home=work.settings.home,
         )
@@ -59,13 +64,13 @@ async def require_affordable(work: Work, calls: list[tuple[Endpoint, ModelCall]]
     total = 0.0
     for endpoint, call in calls:
         await _prices_loaded(endpoint)
-        limit = call.params.get("max_completion_tokens", call.params.get("max_tokens"))
+        limit = wanted(call.params).get("max_tokens")
         total += (
             estimate(
                 endpoint.provider,
                 call.model,
-                [call.messages, call.tools],
-                limit if isinstance(limit, int) else None,
+                [call.messages, call.tools, call.response_format],
+                math.ceil(limit) if isinstance(limit, int | float) else None,
                 runs,
                 local=endpoint.local,
                 home=work.settings.home,
@@ -111,11 +116,22 @@ def asked_attributes(endpoint: Endpoint, call: ModelCall) -> dict[str, Any]:
     for name, value in (("tool_choice", call.tool_choice), ("response_format", call.response_format)):
         if value is not None:
             found[f"llm.{name}"] = value if isinstance(value, str) else _text(value)
-    plain = {name: value for name, value in call.params.items() if isinstance(value, str | int | float)}
+    # under a name of their own only those that are nothing else: a parameter called `prompt` or `cost_usd` must not
+    # stand where a replay, or the bill, looks for the real one
+    plain = {
+        name: value
+        for name, value in call.params.items()
+        if (name in NUMBERS or name in OTHERS) and isinstance(value, str | int | float)
+    }
     found |= {f"llm.{name}": value for name, value in plain.items()}
-    if rest := {name: value for name, value in call.params.items() if name not in plain}:
+    rest = {name: value for name, value in call.params.items() if name not in plain and not _SECRET.search(name)}
+    if rest:
         found["llm.params"] = _text(rest)
     return found
+
+
+_SECRET = re.compile(r"key|token$|secret|password|authorization|credential", re.IGNORECASE)
+"""Names of parameters that may hold a key: sent, if somebody wants that, but never stored."""
 
 
 def answered_attributes(answer: Completion, cost: Price) -> dict[str, Any]:

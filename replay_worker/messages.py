@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from beacon.errors import BadRequest
-from replay_worker.printed import looks_printed, read_printed
+from replay_worker.printed import holds_addresses, read_printed
 
 Message = dict[str, Any]
 
@@ -83,12 +83,16 @@ def _require_pairs(messages: list[tuple[int, Message]]) -> None:
             continue
         _require_answered(open_calls)
         open_calls = {
-            call["id"]: (index, call["function"]["name"])
-            for call in message.get("tool_calls", ())
-            if isinstance(call.get("function"), dict)
+            str(call["id"]): (index, _name_of(call)) for call in message.get("tool_calls", ()) if call.get("id")
         }
         asked = bool(open_calls)
     _require_answered(open_calls)
+
+
+def _name_of(call: dict[str, Any]) -> str:
+    """A function's name, or that of a tool of another type."""
+    said = call.get(str(call.get("type", "function")))
+    return str(said.get("name", "")) if isinstance(said, dict) else str(call.get("name", ""))
 
 
 def _require_answered(open_calls: dict[str, tuple[int, str]]) -> None:
@@ -104,10 +108,8 @@ def _require_answered(open_calls: dict[str, tuple[int, str]]) -> None:
 
 def _read(index: int, item: Any, calls: _Calls) -> Iterator[Message]:
     if isinstance(item, str):
-        printed = read_printed(item)
+        printed = _printed(index, item, ("role", "parts", "content"))
         if printed is None:
-            if looks_printed(item) and item.endswith(")"):
-                raise _unreadable(index)
             yield {"role": "user", "content": item}
             return
         item = printed
@@ -122,7 +124,7 @@ def _read(index: int, item: Any, calls: _Calls) -> Iterator[Message]:
     if role == "tool" and "parts" not in item and not _has_results(item.get("content")):
         yield _tool_message(item, calls)
         return
-    content, tool_calls, results = _parts(index, item, calls)
+    content, tool_calls, results = _parts(index, item, calls, printed=role in ("assistant", "tool"))
     yield from results
     made = [*tool_calls, *_recorded_calls(index, item, calls)]
     kept = {key: item[key] for key in ("name", "refusal", "audio", "reasoning_content", "reasoning") if item.get(key)}
@@ -157,14 +159,24 @@ def _has_results(content: Any) -> bool:
     )
 
 
-def _parts(index: int, item: dict[str, Any], calls: _Calls) -> tuple[Any, list[Any], list[Message]]:
-    """What a message says, the tool calls in it, and the tool results in it as messages of their own."""
+PART_FIELDS = ("type", "text", "function_call", "function_response")
+
+
+def _printed(index: int, text: str, known: tuple[str, ...]) -> dict[str, Any] | None:
+    """The object that printed `text`, if it is one with a field of `known`: any other text is what somebody said.
+    Raises `BadRequest` for an object that left only its address."""
+    if holds_addresses(text):
+        raise _unreadable(index)
+    found = read_printed(text)
+    return found if found is not None and any(name in found for name in known) else None
+
+
+def _parts(index: int, item: dict[str, Any], calls: _Calls, *, printed: bool) -> tuple[Any, list[Any], list[Message]]:
+    """What a message says, the tool calls in it, and the tool results in it as messages of their own. `printed`: texts
+    in a list may be printed objects. A text that is all of a message is what was said, whatever it looks like."""
     recorded = item["parts"] if "parts" in item else item.get("content")
     if recorded is None or isinstance(recorded, str):
-        printed = read_printed(recorded) if recorded else None
-        if printed is None:
-            return recorded if recorded is not None else "", [], []
-        recorded = [printed]
+        return recorded if recorded is not None else "", [], []
     if isinstance(recorded, dict):
         recorded = [recorded]
     if not isinstance(recorded, list):
@@ -174,10 +186,7 @@ def _parts(index: int, item: dict[str, Any], calls: _Calls) -> tuple[Any, list[A
     results: list[Message] = []
     for part in recorded:
         if isinstance(part, str):
-            printed = read_printed(part)
-            if printed is None and looks_printed(part) and part.endswith(")"):
-                raise _unreadable(index)
-            part = printed or {"type": "text", "text": part}
+            part = (_printed(index, part, PART_FIELDS) if printed else None) or {"type": "text", "text": part}
         if not isinstance(part, dict):
             raise BadRequest(f"messages[{index}] has a part that is {_kind(part)}; a part is an object.")
         if call := _call_of(part, calls):

@@ -22,14 +22,17 @@ LENGTH_MAX = 1_000_000
 _LOOKS_PRINTED = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\(|[a-z_][a-z0-9_]*=[\[\]{}'\"A-Z0-9-]")
 
 
-def looks_printed(text: str) -> bool:
-    """Whether `text` begins as the printed form of an object does."""
-    return _LOOKS_PRINTED.match(text) is not None
+_ADDRESS = re.compile(r"<[\w. ]+ at 0x[0-9a-f]+>")
+
+
+def holds_addresses(text: str) -> bool:
+    """Whether `text` is a printed object with one inside that said no more than where it was: `Part(x=<X at 0x7f>)`."""
+    return len(text) <= LENGTH_MAX and _LOOKS_PRINTED.match(text) is not None and _ADDRESS.search(text) is not None
 
 
 def read_printed(text: str) -> dict[str, Any] | None:
     """The fields of the object that printed `text`, those that are None left out; None when it is not such a text."""
-    if len(text) > LENGTH_MAX or not looks_printed(text):
+    if len(text) > LENGTH_MAX or _LOOKS_PRINTED.match(text) is None:
         return None
     for source in (text, f"_({_with_commas(text)})"):
         try:

@@ -46,7 +46,9 @@ OTHER_NAMES = {
 NOT_PARAMS = frozenset(
     {"model", "messages", "contents", "system", "input", "instructions", "prompt", "tools", "tool_choice", "n",
      "stream", "stream_options", "response_format", "api_key", "extra_headers", "headers", "base_url", "timeout",
-     "config", "choice.count", "candidate_count", "previous_response_id", "store", "background"}
+     "config", "choice.count", "candidate_count", "candidateCount", "previous_response_id", "store", "background",
+     "generationConfig", "generation_config", "toolConfig", "tool_config", "systemInstruction", "system_instruction",
+     "responseMimeType", "response_mime_type", "responseSchema", "response_schema", "responseJsonSchema"}
 )  # fmt: skip
 """Stand elsewhere in a ModelCall, or are not for a replay: `n` runs are asked for as such, a key never travels in a
 span, and nothing of what was recorded changes what a provider keeps."""
@@ -62,17 +64,63 @@ def model_call(attributes: Mapping[str, Any]) -> ModelCall:
     if not isinstance(model, str) or not model.strip():
         raise BadRequest("The span has no llm.model, so that nobody knows which model to call; set llm.model.")
     body, messages = _prompt(attributes.get("llm.prompt"))
-    tools = _first(attributes, body, "tools")
-    choice = _first(attributes, body, "tool_choice")
+    asked = _in_one_piece(attributes)
+    if previous := body.get("previous_response_id") or asked.get("previous_response_id"):
+        raise BadRequest(
+            f"This call went on from {str(previous)[:60]}, a conversation that the provider keeps and the span does "
+            "not hold; set llm.prompt to the whole of it."
+        )
+    given = {**_of_google(body), **body, **asked}
+    tools = _tools(_first(attributes, given, "tools"))
     return ModelCall(
         model=model.strip(),
-        messages=openai_messages(messages),
-        tools=_tools(tools),
-        tool_choice=_tool_choice(choice),
-        response_format=_response_format(_first(attributes, body, "response_format")),
+        messages=openai_messages([*_system_beside(attributes, asked, messages), *messages]),
+        tools=tools,
+        tool_choice=None
+        if tools is None and "llm.tools" in attributes
+        else _tool_choice(_first(attributes, given, "tool_choice")),
+        response_format=_response_format(_first(attributes, given, "response_format")),
         params=_params(attributes, body),
         api=_api(attributes),
     )
+
+
+def _in_one_piece(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a call that were recorded as one value (OpenInference's `llm.invocation_parameters`)."""
+    found: dict[str, Any] = {}
+    for key in ("llm.invocation_parameters", "llm.params"):
+        value = _decoded(attributes.get(key))
+        found |= value if isinstance(value, dict) else {}
+    return found
+
+
+def _of_google(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request of Google's calls otherwise: its choice of tools, and the form of its answer."""
+    config = _config(body)
+    found: dict[str, Any] = {}
+    choice = body.get("toolConfig", body.get("tool_config"))
+    if choice is not None:
+        found["tool_choice"] = choice
+    schema = next((config[k] for k in ("responseJsonSchema", "responseSchema", "response_schema") if k in config), None)
+    if schema is not None:
+        found["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    elif config.get("responseMimeType", config.get("response_mime_type")) == "application/json":
+        found["response_format"] = {"type": "json_object"}
+    return found
+
+
+def _config(body: Mapping[str, Any]) -> dict[str, Any]:
+    found = body.get("generationConfig", body.get("generation_config"))
+    return found if isinstance(found, dict) else {}
+
+
+def _system_beside(attributes: Mapping[str, Any], asked: Mapping[str, Any], messages: list[Any]) -> list[Any]:
+    """A system prompt that was recorded beside the messages, where they have none."""
+    if any(isinstance(one, dict) and one.get("role") in ("system", "developer") for one in messages):
+        return []
+    names = ("llm.system", "llm.system_prompt", "llm.instructions")
+    beside = next((attributes[name] for name in names if isinstance(attributes.get(name), str)), None)
+    return _system({"system": _decoded(beside)} if beside else dict(asked))
 
 
 # ---------------------------------------------------------------- the prompt
@@ -211,13 +259,10 @@ def _response_format(recorded: Any) -> Any:
 def _params(attributes: Mapping[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     """What stands under its own `llm.` name goes before what was recorded in one piece."""
     known = (*OTHER_NAMES, *NUMBERS, *OTHERS)
-    google = body.get("generationConfig", body.get("generation_config"))
-    whole = {**body, **(google if isinstance(google, dict) else {})}
-    params: dict[str, Any] = {OTHER_NAMES.get(key, key): whole[key] for key in known if key in whole}
-    for key in ("llm.invocation_parameters", "llm.params"):
-        value = _decoded(attributes.get(key))
-        if isinstance(value, dict):
-            params |= {OTHER_NAMES.get(str(k), str(k)): given for k, given in value.items() if k not in NOT_PARAMS}
+    whole = {**body, **_config(body), **_in_one_piece(attributes)}
+    params: dict[str, Any] = {
+        OTHER_NAMES.get(str(key), str(key)): given for key, given in whole.items() if key not in NOT_PARAMS
+    }
     for name in known:
         if f"llm.{name}" in attributes:
             params[OTHER_NAMES.get(name, name)] = attributes[f"llm.{name}"]

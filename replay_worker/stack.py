@@ -9,9 +9,10 @@ from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 import msgspec
+from msgspec import UNSET
 
 from beacon.config import Settings
-from beacon.contract.jobs import Claim, Claimed, Complete, Renew, Renewed
+from beacon.contract.jobs import Claim, Claimed, Complete, JobError, Renew, Renewed
 from beacon.errors import BadRequest, PartDown
 from replay_worker.wire import Answer, Away, Peer
 
@@ -119,10 +120,14 @@ class Stack:
             answer = await self._deliver(target, body, what, again=(*TRY_AGAIN, 500))
         except PartDown:
             return
-        if answer.status not in (200, 404, 409):
-            log.error(
-                "ingest did not take %s: %d %s", what, answer.status, answer.body[:300].decode("utf-8", "replace")
-            )
+        if answer.status in (200, 404, 409):
+            return
+        log.error("ingest did not take %s: %d %s", what, answer.status, answer.body[:300].decode("utf-8", "replace"))
+        if complete.error is UNSET:
+            # else its client would wait for a lease to run out, and read that the worker was lost
+            why = f"{len(body):,} bytes are too many" if answer.status == 413 else f"ingest answers {answer.status}"
+            detail = f"The model has answered, and may have been paid for, but the answer could not be stored: {why}."
+            await self.complete(job_id, Complete(complete.token, error=JobError(502, detail)))
 
     # ------------------------------------------------------------ spans and traces
 

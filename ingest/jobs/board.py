@@ -49,6 +49,10 @@ _UNFINISHED = "state IN ('queued', 'running')"
 _FINISHED = "state NOT IN ('queued', 'running')"
 """As the partial indexes say it: SQLite uses them for these very words only."""
 
+_FREE = ("key_test", "models")
+"""Kinds that cost nothing. They are kept apart: a page that lists models a thousand times must not push out the jobs
+that were paid for, and with them their keys of idempotency."""
+
 _SELECT = f"SELECT {JOB_COLUMNS}, j.token, j.given_up, j.deadline_s, j.result FROM jobs j"
 _JOB_FIELDS = len(Job.__struct_fields__)
 
@@ -325,9 +329,10 @@ def _finish(
     if state != "done":
         end_running_spans(tx, row.job, "The job was cancelled." if error is None else error.detail)
     ended = _load(tx.db, row.job.job_id)
+    alike = f"{_FINISHED} AND kind {'IN' if row.job.kind in _FREE else 'NOT IN'} {_FREE}"
     tx.db.execute(
         f"DELETE FROM jobs WHERE job_row IN "
-        f"(SELECT job_row FROM jobs WHERE {_FINISHED} ORDER BY finished_ns DESC LIMIT -1 OFFSET ?)",
+        f"(SELECT job_row FROM jobs WHERE {alike} ORDER BY finished_ns DESC LIMIT -1 OFFSET ?)",
         (FINISHED_KEPT,),
     )
     return ended

@@ -42,15 +42,20 @@ async def find_analyst(work: Work) -> Analyst:
         return Analyst(*route(settings.home, work.environ, settings.analysis_model))
     configured = [found for found in endpoints(settings.home, work.environ) if found.configured]
     for found in configured:
-        if found.provider in DEFAULT_MODELS:
+        if found.provider in DEFAULT_MODELS and not found.local:
             return Analyst(found, DEFAULT_MODELS[found.provider])
     for found in configured:
-        listed = await work.models.list_models(found)
+        try:
+            listed = await work.models.list_models(found)
+        except UpstreamFailed as e:
+            log.info("job %s: %s cannot be asked: %s", work.job_id, found.provider, e.detail)
+            continue
         if listed:
-            return Analyst(found, listed[0])
+            default = DEFAULT_MODELS.get(found.provider)
+            return Analyst(found, default if default in listed else listed[0])
     raise BadRequest(
-        "An analysis asks a model, and none can be called: save an API key or a local server in the settings "
-        "(PUT /v1/settings/api-keys), or set BEACON_ANALYSIS_MODEL."
+        "An analysis asks a model, and none can be called, or answers: save an API key or a local server in the "
+        "settings (PUT /v1/settings/api-keys), or set BEACON_ANALYSIS_MODEL."
     )
 
 

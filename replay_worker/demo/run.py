@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from beacon.contract.jobs import DemoPayload
+from beacon.errors import UpstreamFailed
 from beacon.keys import route
 from beacon.scenarios import Card, find_card, root_span
 from replay_worker.demo.loop import Model, run_agent
@@ -22,13 +23,14 @@ async def run_demo(work: Work) -> dict[str, Any]:
     ended in `error`."""
     payload = cast("DemoPayload", work.payload)
     card = find_card(payload.scenario)
-    begun = root_span(card, payload.trace_id, payload.root_span_id, 0.0, recorded=payload.recorded)
+    recorded = payload.recorded or not await _has_model(work, card)
+    begun = root_span(card, payload.trace_id, payload.root_span_id, 0.0, recorded=recorded)
     attributes: dict[str, Any] = begun["attributes"]
-    common = {"demo.recorded": True} if payload.recorded else {}
+    common = {"demo.recorded": True} if recorded else {}
     timeline = Timeline(work, payload.trace_id, payload.root_span_id, common)
     failure: BaseException | None = None
     try:
-        async with _model(card, payload.recorded, work) as model:
+        async with _model(card, recorded, work) as model:
             answer = await run_agent(load_scenario(card.key), card.task, model, timeline, work.settings.demo_pace)
         attributes = {**attributes, "agent.output": answer}
         return {"trace_id": payload.trace_id, "status": "ok", "error": None}
@@ -42,6 +44,18 @@ async def run_demo(work: Work) -> dict[str, Any]:
         raise
     finally:
         await timeline.end(payload.root_span_id, attributes, failure)
+
+
+async def _has_model(work: Work, card: Card) -> bool:
+    """Whether the provider's server has the card's model: an Ollama in its place does not, and a first demo that ends
+    in "model not found" shows nobody what Beacon is for."""
+    endpoint, name = route(work.settings.home, work.environ, card.model, card.provider)
+    if not endpoint.local:
+        return True
+    try:
+        return name in await work.models.list_models(endpoint)
+    except UpstreamFailed:
+        return True  # the call itself says best what is wrong
 
 
 @asynccontextmanager

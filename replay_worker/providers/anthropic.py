@@ -240,6 +240,7 @@ def _completion(
         tokens_input=None if fresh is None else fresh + (cached or 0) + (written or 0),
         tokens_output=count(usage.get("output_tokens")),
         tokens_cached=cached,
+        tokens_cache_write=written,
         tokens_reasoning=count(fields(usage.get("output_tokens_details")).get("thinking_tokens")),
         model=name(answer.get("model")),
     )

@@ -39,6 +39,7 @@ class Completion(Struct, kw_only=True):
     tokens_input: int | None = None
     tokens_output: int | None = None
     tokens_cached: int | None = None
+    tokens_cache_write: int | None = None
     tokens_reasoning: int | None = None
     model: str | None = None
     latency_ms: float = 0.0

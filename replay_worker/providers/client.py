@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import TypeVar, cast
@@ -22,8 +22,8 @@ from replay_worker.providers.calls import Api, Completion, HttpRequest, ModelCal
 from replay_worker.providers.errors import message_in, trimmed
 from replay_worker.providers.pool import Pool
 from replay_worker.providers.retrying import RECONNECT_S, RETRIES_MAX, retry_after, wait_before_retry
-from replay_worker.providers.secrets import StreamScrubber, scrub, scrubbed
-from replay_worker.providers.sse import SseParser
+from replay_worker.providers.secrets import StreamScrubber, scrub, scrubbed, scrubbed_body
+from replay_worker.providers.sse import Event, SseParser
 
 CONNECT_S = 10.0
 """Seconds a connection may take, its TLS handshake included: a server that is there answers within one."""
@@ -38,8 +38,9 @@ TOTAL_S = 600.0
 LIST_S = 30.0
 """Seconds for a list of models."""
 
-ANSWER_BYTES_MAX = 32 * 1024 * 1024
-"""Bytes of one answer: a hundred times the longest text a model gives, and room for an image."""
+ANSWER_BYTES_MAX = 16 * 1024 * 1024
+"""Bytes of one answer: fifty times the longest text a model gives, and room for an image. Its text stands three times
+in what ingest is handed (the answer, its diff, the hunks), and 64 MiB is what ingest takes."""
 
 ERROR_BYTES_MAX = 64 * 1024
 """Bytes read of an answer that says it failed."""
@@ -93,10 +94,10 @@ class Providers:
         async def read(response: httpx.Response) -> Completion:
             kind = response.headers.get("content-type", "")
             if on_text is None or kind.startswith("application/json"):  # a server that does not stream
-                return api.parse_response(await _whole(response))
+                return api.parse_response(scrubbed_body(await _whole(response), endpoint.key))
             scrubber = StreamScrubber(endpoint.key)
             parser = api.new_parser()
-            async for text in _streamed(response, parser):
+            async for text in _streamed(response, parser, endpoint.key):
                 if not first_text:
                     first_text.append(_ms_since(began))
                 if shown := scrubber.feed(text):
@@ -117,7 +118,7 @@ class Providers:
         api = api_of(endpoint)
 
         async def read(response: httpx.Response) -> list[str]:
-            return api.parse_models(await _whole(response))
+            return api.parse_models(scrubbed_body(await _whole(response), endpoint.key))
 
         names = await self._ask(endpoint, api.models_request(endpoint), read, LIST_S, LIST_S)
         return [scrubbed(name, endpoint.key) for name in names]
@@ -160,7 +161,7 @@ class Providers:
                     if 200 <= response.status_code < 300:
                         return await _read_through(response, read, silence_s)
                     wait_s = wait_before_retry(response.status_code, response.headers, retries)
-                    failure = await _failure(response)
+                    failure = await _failure(response, endpoint.key)
             except _NotConnectedError as e:
                 wait_s = RECONNECT_S[retries] if retries < RETRIES_MAX else None
                 failure = UpstreamFailed(f"it cannot be reached: {e}")
@@ -244,16 +245,23 @@ async def _whole(response: httpx.Response) -> bytes:
         return b"".join([piece async for piece in pieces])
 
 
-async def _streamed(response: httpx.Response, parser: StreamParser) -> AsyncIterator[str]:
+async def _streamed(response: httpx.Response, parser: StreamParser, key: str | None) -> AsyncIterator[str]:
     """The text of the answer as it comes, until the provider or the body says that it ends."""
     sse = SseParser()
+
+    def said(events: list[Event]) -> Iterator[str]:
+        for event in events:
+            yield from parser.feed(event._replace(data=scrubbed(event.data, key)))
+
     async with aclosing(_pieces(response)) as pieces:
         async for piece in pieces:
-            for event in sse.feed(piece):
-                for text in parser.feed(event):
-                    yield text
+            for text in said(sse.feed(piece)):
+                yield text
             if parser.done:
                 break
+        else:
+            for text in said(sse.end()):
+                yield text
         await _drain(pieces)
 
 
@@ -266,7 +274,7 @@ async def _drain(pieces: AsyncIterator[bytes]) -> None:
         pass  # the answer is whole; only the connection is lost
 
 
-async def _failure(response: httpx.Response) -> UpstreamFailed:
+async def _failure(response: httpx.Response, key: str | None) -> UpstreamFailed:
     """What an answer with a status of failure says, in the provider's own words."""
     body = b""
     try:
@@ -278,7 +286,7 @@ async def _failure(response: httpx.Response) -> UpstreamFailed:
     except (httpx.TransportError, httpx.DecodingError, UpstreamFailed):
         pass  # what came of it will do
     status = response.status_code
-    said = message_in(body[:ERROR_BYTES_MAX])
+    said = message_in(scrubbed_body(body[:ERROR_BYTES_MAX], key, cut=len(body) > ERROR_BYTES_MAX))
     if 300 <= status < 400:
         said = "it sends the call on to another address, where the key must not go; correct the base URL"
     asked = retry_after(response.headers)

@@ -23,6 +23,20 @@ def scrubbed(text: str, key: str | None) -> str:
     return text
 
 
+def scrubbed_body(body: bytes, key: str | None, *, cut: bool = False) -> bytes:
+    """`body` without `key`: before anything is read from it or cut, since half a key is found by nobody. `cut`: it ends
+    where reading stopped, so an end that may be the key's beginning goes too."""
+    if key is None or len(key) < SECRET_FROM:
+        return body
+    for form in {key.encode(), quote(key, safe="").encode()}:
+        body = body.replace(form, HIDDEN.encode())
+        if cut:
+            longest = min(len(form) - 1, len(body))
+            half = next((size for size in range(longest, 0, -1) if form.startswith(body[-size:])), 0)
+            body = body[: len(body) - half]
+    return body
+
+
 def scrub(completion: Completion, key: str | None) -> None:
     """Take `key` out of everything that the answer says."""
     completion.text = scrubbed(completion.text, key)

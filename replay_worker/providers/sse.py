@@ -1,6 +1,6 @@
 """Server-sent events out of bytes that come in any pieces (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 
-Pure: bytes in, events out. What the stream ended in the middle of is no event, as the specification says.
+Pure: bytes in, events out. What a connection broke in the middle of is no event.
 """
 
 from __future__ import annotations
@@ -50,6 +50,14 @@ class SseParser:
             self._end_line(events)
         self._after_cr = chunk.endswith(b"\r") or (self._after_cr and not chunk)
         self._keep(chunk[start:])
+        return events
+
+    def end(self) -> list[Event]:
+        """The event that the body ended in good order with, its blank line left out: the specification drops it, and
+        some servers send their last one so."""
+        events: list[Event] = []
+        for _ in range(2):
+            self._end_line(events)
         return events
 
     def _keep(self, piece: bytes) -> None:

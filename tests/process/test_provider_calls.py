@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,7 +17,8 @@ from beacon.errors import BadRequest, UpstreamFailed
 from beacon.keys import Endpoint
 from replay_worker.providers import client, pool
 from replay_worker.providers.calls import Completion, ModelCall
-from replay_worker.providers.client import Providers
+from replay_worker.providers.client import ERROR_BYTES_MAX, Providers
+from replay_worker.providers.errors import MESSAGE_MAX
 from tests.fake_provider import FakeProvider, Reply
 
 KEY = "sk-secret-0123456789abcdef"
@@ -187,6 +189,26 @@ def test_a_failure_is_the_providers_own_words_without_the_key(
     assert failure.detail == f"{style} at {base_url}: HTTP 500: The engine is on fire (key: [API key])."
     assert failure.upstream_status == 500
     assert len(fake.requests) == 1
+
+
+def test_no_half_of_a_key_is_left_where_a_message_is_cut(fake: FakeProvider) -> None:
+    """Wherever the key stands to a cut: none of it may be left, and half a key is found by nobody who looks for it."""
+    for before in (*range(465, 501, 5), MESSAGE_MAX - 1):
+        fake.script(Reply(status=401, error="x" * before + KEY))
+        assert KEY[:6] not in failed(fake).detail, before
+    for before in range(170, 205, 5):
+        fake.script(Reply(body=b"not JSON " + b"x" * before + KEY.encode()))
+        assert KEY[:6] not in failed(fake).detail, before
+    for before in range(1, len(KEY)):
+        fake.script(Reply(status=500, body=b"<p>" + b" " * (ERROR_BYTES_MAX - 3 - before) + KEY.encode()))
+        assert KEY[:6] not in failed(fake).detail, before
+
+
+@pytest.mark.parametrize("before", [480, 490])
+def test_nor_in_an_error_that_comes_in_a_stream(fake: FakeProvider, before: int) -> None:
+    error = json.dumps({"error": {"message": "x" * before + KEY}})
+    fake.script(Reply(body=f"data: {error}\n\n".encode(), headers={"content-type": "text/event-stream"}))
+    assert KEY[:6] not in failed(fake, stream=True).detail
 
 
 @pytest.mark.parametrize(("style", "api"), APIS)

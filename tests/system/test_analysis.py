@@ -310,6 +310,13 @@ def test_the_model_of_a_lone_local_server_is_asked(make_stack: MakeStack, fake: 
     asked = fake.requests[-1]
     assert asked.model == fake.models[0]
     assert asked.key is None
+    fake.refuse()
+    try:  # switched off, it takes nothing but the words away
+        found = analysed(stack, "anomalies", trace_id="l1").json
+    finally:
+        fake.listen()
+    assert found["anomalies"]
+    assert found["narrative"] is None
 
 
 def test_what_may_cost_more_than_the_cap_is_not_asked(make_stack: MakeStack, fake: FakeProvider) -> None:
@@ -319,8 +326,8 @@ def test_what_may_cost_more_than_the_cap_is_not_asked(make_stack: MakeStack, fak
     stack.post_spans(failed_run("r1"))
     # a server on this machine costs nothing, unless the user's own prices say otherwise
     prices = {"input_usd_per_million": 1, "output_usd_per_million": 1_000}
-    (stack.home / "prices.json").write_text(json.dumps({"gpt-4.1-mini": prices}))
+    (stack.home / "prices.json").write_text(json.dumps({fake.models[0]: prices}))
     answer = analysed(stack, "root-cause", trace_id="r1")
     assert answer.status == 400
     assert "BEACON_SPEND_CAP_USD" in answer.json["detail"]
-    assert fake.requests == []
+    assert not [request for request in fake.requests if request.method == "POST"]

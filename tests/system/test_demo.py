@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from beacon.scenarios import CARDS
 from tests.fake_answers import Reply
-from tests.fake_provider import FakeProvider
+from tests.fake_provider import FakeProvider, Received
 from tests.processes import wait_for
 from tests.stack import MakeStack, Stack
 from tests.system.live import Live
@@ -184,8 +185,13 @@ def test_an_unknown_scenario_is_refused(offline: Stack) -> None:
 
 @pytest.fixture
 def fake() -> Iterator[FakeProvider]:
-    with FakeProvider() as provider:
+    with FakeProvider(models=tuple(card.model for card in CARDS)) as provider:
         yield provider
+
+
+def asked_for(fake: FakeProvider) -> list[Received]:
+    """The calls of a model; the lists of models left out."""
+    return [request for request in fake.requests if request.method == "POST"]
 
 
 @pytest.fixture
@@ -211,18 +217,28 @@ def test_with_a_key_the_real_model_decides(paid: Stack, fake: FakeProvider) -> N
     assert root_of(trace)["status"] == "ok"
     assert root_of(trace)["attributes"]["agent.output"] == "It is 42."
     assert not any("demo.recorded" in span["attributes"] for span in trace["spans"])
-    one, two = fake.requests
+    one, two = asked_for(fake)
     assert {tool["function"]["name"] for tool in one.json["tools"]} == {"search_library", "read_article", "calculate"}
     told = [message for message in two.json["messages"] if message["role"] == "tool"]
     assert json.loads(told[0]["content"]) == {"value": 42.0}
     assert "no tool 'fly'" in json.loads(told[1]["content"])["error"]
 
 
+def test_a_server_that_does_not_have_the_model_leaves_the_demo_to_the_recording(
+    paid: Stack, fake: FakeProvider
+) -> None:
+    fake.models = ["llama3.2"]
+    trace = finished(paid, started(paid, "research_assistant"))
+    assert root_of(trace)["status"] == "ok"
+    assert all(span["attributes"]["demo.recorded"] is True for span in trace["spans"])
+    assert asked_for(fake) == []
+
+
 def test_a_real_model_that_never_stops_is_stopped(paid: Stack, fake: FakeProvider) -> None:
     fake.default = Reply(tool_calls=[("search_archive", {"query": "again"})])
     trace = finished(paid, started(paid, "endless_search"))
     assert "StepLimitReached" in root_of(trace)["error_message"]
-    assert len(fake.requests) == 5
+    assert len(asked_for(fake)) == 5
 
 
 def test_an_answer_is_no_success_where_the_goal_was_missed(paid: Stack, fake: FakeProvider) -> None:
@@ -244,21 +260,21 @@ def test_a_provider_that_fails_ends_the_spans_in_error(paid: Stack, fake: FakePr
 def test_a_demo_whose_trace_is_deleted_does_not_bring_it_back(paid: Stack, fake: FakeProvider) -> None:
     fake.default = Reply(tool_calls=[("search_archive", {"query": "x"})], first_byte_s=0.5)
     trace_id = started(paid, "endless_search")
-    wait_for(lambda: len(fake.requests) == 1, "the first call")
+    wait_for(lambda: len(asked_for(fake)) == 1, "the first call")
     job_id = job_of(paid, trace_id)["job_id"]
     assert paid.ask("DELETE", f"/v1/traces/{trace_id}").status == 200
     wait_for(lambda: paid.ask("GET", f"/v1/jobs/{job_id}").json["finished_at"], "the job to end")
-    wait_for(lambda: all(request.ended_at for request in fake.requests), "the calls to end")
-    assert len(fake.requests) < 5
+    wait_for(lambda: all(request.ended_at for request in asked_for(fake)), "the calls to end")
+    assert len(asked_for(fake)) < 5
     assert paid.ask("GET", f"/v1/traces/{trace_id}").status == 404
 
 
 def test_a_cancelled_demo_ends_its_spans(paid: Stack, fake: FakeProvider) -> None:
     fake.default = Reply(hang=True)
     trace_id = started(paid, "research_assistant")
-    wait_for(lambda: len(fake.requests) == 1, "the first call")
+    wait_for(lambda: len(asked_for(fake)) == 1, "the first call")
     assert paid.ask("DELETE", f"/v1/jobs/{job_of(paid, trace_id)['job_id']}").status == 200
-    wait_for(lambda: fake.requests[0].disconnected, "the upstream connection to close")
+    wait_for(lambda: asked_for(fake)[0].disconnected, "the upstream connection to close")
 
     def ended() -> bool:
         trace = paid.ask("GET", f"/v1/traces/{trace_id}").json

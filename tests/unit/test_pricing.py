@@ -31,6 +31,21 @@ def usd(
     return price(provider, model, tokens_in, tokens_out, cached, local=False, home=home).usd
 
 
+def test_what_is_written_to_a_cache_costs_more(tmp_path: Path) -> None:
+    # $3 a million in, $3.75 written to the cache: https://claude.com/pricing
+    plain = price("anthropic", "claude-sonnet-4-5", 100_000, 0, local=False, home=tmp_path).usd
+    written = price(
+        "anthropic", "claude-sonnet-4-5", 100_000, 0, tokens_cache_write=100_000, local=False, home=tmp_path
+    ).usd
+    assert (plain, written) == (0.3, 0.375)
+
+
+def test_a_text_that_begins_like_an_image_counts_as_text() -> None:
+    text = "data:image/" + "x" * 1_000_000
+    assert tokens_of([{"role": "user", "content": text}]) > 200_000
+    assert tokens_of([{"type": "image_url", "image_url": {"url": text}}]) < 2 * IMAGE_TOKENS
+
+
 # ---------------------------------------------------------------- what is known
 
 

@@ -41,12 +41,22 @@ def test_the_provider_is_asked_at_its_own_base_url_with_its_key(tmp_path: Path) 
         "http://user@127.0.0.1@evil.example/v1",
         "http://10.0.0.7/v1",
         "not a url",
-        7,
     ],
 )
-def test_a_base_url_elsewhere_that_a_span_names_is_not_called(tmp_path: Path, base_url: Any) -> None:
-    found = where(tmp_path, model="gpt-4o", base_url=base_url)
-    assert found == ("https://api.openai.com/v1", ENVIRON["OPENAI_API_KEY"], "gpt-4o")
+def test_a_server_elsewhere_that_a_span_names_is_not_called_and_none_in_its_place(
+    tmp_path: Path, base_url: str
+) -> None:
+    with pytest.raises(BadRequest, match=r"nothing is saved for that server.*llm\.base_url to null"):
+        where(tmp_path, model="gpt-4o", base_url=base_url)
+    assert where(tmp_path, model="gpt-4o", base_url=None)[0] == "https://api.openai.com/v1"
+
+
+def test_a_recorded_server_is_called_where_it_is_the_providers_own_or_saved(tmp_path: Path) -> None:
+    own = ("https://api.openai.com/v1", ENVIRON["OPENAI_API_KEY"], "gpt-4o")
+    assert where(tmp_path, model="gpt-4o", base_url="https://api.openai.com/v1/") == own
+    config(tmp_path, router={"base_url": "https://router.example/api/v1", "api_key": "sk-router-012345"})
+    saved = ("https://router.example/api/v1", "sk-router-012345", "gpt-4o")
+    assert where(tmp_path, model="gpt-4o", provider="openai", base_url="https://router.example/api/v1") == saved
 
 
 def test_a_server_on_this_machine_is_called_without_a_key(tmp_path: Path) -> None:

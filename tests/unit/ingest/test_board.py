@@ -102,6 +102,20 @@ def test_payload_and_what_it_remembers_go_when_it_is_over(rows: Rows) -> None:
         assert result == ('{"ok":true}' if end == "done" else None)
 
 
+def test_listing_models_a_thousand_times_pushes_out_no_job_that_was_paid_for(rows: Rows) -> None:
+    rows.db.executemany(
+        "INSERT INTO jobs (job_id, kind, state, label, payload_bytes, deadline_s, created_ns, finished_ns) "
+        "VALUES (?, ?, 'done', 'l', 0, 1, 1, ?)",
+        [("paid", "replay", 0), *((f"list-{i}", "models", i) for i in range(FINISHED_KEPT))],
+    )
+    listing = make(rows).job.job_id
+    rows(board.claim(listing, "w", "token"))
+    rows(board.complete(listing, "token", b"{}"))
+    kept = {job_id for (job_id,) in rows.db.execute("SELECT job_id FROM jobs")}
+    assert "paid" in kept
+    assert "list-0" not in kept
+
+
 def test_only_so_many_that_are_over_stay(rows: Rows) -> None:
     waits, slow = (make(rows).job.job_id for _ in range(2))
     rows(board.claim(slow, "w", "token"))

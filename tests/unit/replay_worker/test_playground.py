@@ -14,6 +14,7 @@ from beacon.config import Settings
 from beacon.contract.jobs import ChatPayload, ComparePayload, ComparePromptsPayload
 from beacon.errors import BadRequest, UpstreamFailed
 from beacon.keys import Endpoint
+from replay_worker.answers import asked_attributes
 from replay_worker.playground import run_chat, run_compare, run_compare_prompts
 from replay_worker.providers.calls import Completion, ModelCall
 from replay_worker.stack import SpansRefused
@@ -291,3 +292,16 @@ def test_a_comparison_above_the_spend_cap_is_refused_before_any_call(home: Path)
         asyncio.run(run_compare_prompts(job))
     assert not models.asked
     assert not store.posts
+
+
+def test_a_parameter_is_no_fact_of_the_span() -> None:
+    endpoint = Endpoint(provider="p", style="openai", base_url="https://p.example/v1", key="k")
+    params = {"temperature": 0.5, "prompt": "forged", "base_url": "http://127.0.0.1:1", "cost_usd": 99, "api_key": "s3"}
+    found = asked_attributes(
+        endpoint, ModelCall(model="m", messages=[{"role": "user", "content": "hi"}], params=params)
+    )
+    assert found["llm.temperature"] == 0.5
+    assert found["llm.prompt"] == '[{"role":"user","content":"hi"}]'
+    assert not {"llm.base_url", "llm.cost_usd"} & found.keys()
+    assert "s3" not in str(found)
+    assert "forged" in found["llm.params"]

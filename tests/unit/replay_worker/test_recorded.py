@@ -373,6 +373,89 @@ def test_what_cannot_be_called_again_is_refused(change: dict[str, Any], says: st
     assert says in refusal.value.detail
 
 
+@pytest.mark.parametrize("role", ["user", "system", "assistant"])
+@pytest.mark.parametrize(
+    "text",
+    ["temperature=0.7", "x=5", "config=[1,2]", "print_report(year=2024)", "Part(text='hi')", "type='x' text='y'"],
+)
+def test_what_somebody_said_is_sent_as_it_was_said(role: str, text: str) -> None:
+    for content in (text, [text]):
+        if role == "assistant" and content == [text] and "text=" in text:
+            continue  # what an SDK's object printed
+        (message,) = model_call(attributes([{"role": role, "content": content}])).messages
+        assert message == {"role": role, "content": text}
+
+
+def test_options_recorded_in_one_piece_are_sent_again() -> None:
+    asked = {
+        "temperature": 0,
+        "response_format": {"type": "json_object"},
+        "tools": [TOOL],
+        "tool_choice": "required",
+        "guided_json": {"type": "object"},
+        "system": "Be terse.",
+    }
+    call = model_call(attributes([USER], invocation_parameters=json.dumps(asked)))
+    assert call.messages == [{"role": "system", "content": "Be terse."}, USER]
+    assert (call.response_format, call.tools, call.tool_choice) == ({"type": "json_object"}, [TOOL], "required")
+    assert call.params == {"temperature": 0, "guided_json": {"type": "object"}}
+
+
+def test_a_whole_request_keeps_what_has_no_name_here() -> None:
+    body = {"model": "m", "messages": [USER], "min_tokens": 5, "chat_template_kwargs": {"think": False}, "stream": True}
+    assert model_call(attributes(body)).params == {"min_tokens": 5, "chat_template_kwargs": {"think": False}}
+
+
+def test_a_whole_request_of_googles_keeps_its_form_and_choice() -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    body = {
+        "contents": [{"role": "user", "parts": [{"text": "How many?"}]}],
+        "tools": [{"functionDeclarations": [{"name": "f", "parameters": {"type": "object"}}]}],
+        "toolConfig": {"functionCallingConfig": {"mode": "ANY"}},
+        "generationConfig": {
+            "responseMimeType": "application/json",
+            "responseSchema": schema,
+            "thinkingConfig": {"thinkingBudget": 0},
+            "maxOutputTokens": 9,
+        },
+        "safetySettings": [{"category": "c", "threshold": "t"}],
+    }
+    call = model_call(attributes(body))
+    assert call.tool_choice == "required"
+    assert call.response_format["json_schema"]["schema"] == schema
+    assert call.params == {
+        "max_tokens": 9,
+        "thinkingConfig": {"thinkingBudget": 0},
+        "safetySettings": [{"category": "c", "threshold": "t"}],
+    }
+
+
+def test_a_system_prompt_beside_the_messages_goes_before_them() -> None:
+    call = model_call(attributes([USER], system_prompt="Be terse."))
+    assert call.messages == [{"role": "system", "content": "Be terse."}, USER]
+    own = {"role": "system", "content": "mine"}
+    assert model_call(attributes([own, USER], system_prompt="Be terse.")).messages == [own, USER]
+
+
+def test_a_call_that_went_on_from_a_kept_conversation_is_refused() -> None:
+    with pytest.raises(BadRequest, match="went on from resp_1"):
+        model_call(attributes([USER], invocation_parameters={"previous_response_id": "resp_1"}))
+
+
+def test_tools_that_are_taken_away_take_their_choice_with_them() -> None:
+    assert model_call(attributes([USER], tools=None, tool_choice="required")).tool_choice is None
+
+
+def test_a_custom_tools_call_goes_with_its_result() -> None:
+    made = {"id": "c1", "type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}}
+    messages = [USER, {"role": "assistant", "content": None, "tool_calls": [made]}, RESULT | {"tool_call_id": "c1"}]
+    assert model_call(attributes(messages)).messages == messages
+    with pytest.raises(BadRequest, match=r"messages\[1\] calls the tool 'sql' \(c1\)"):
+        model_call(attributes(messages[:2]))
+    nameless = {"type": "custom", "function": {}}
+    model_call(attributes([USER, {"role": "assistant", "content": "x", "tool_calls": [nameless]}]))
+
+
 def test_nothing_printed_is_ever_run() -> None:
     call = model_call(attributes(["f(x=__import__('os').getcwd())? no, a question"]))
     assert call.messages[0]["content"].startswith("f(x=")

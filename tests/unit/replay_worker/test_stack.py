@@ -138,6 +138,20 @@ def test_a_result_waits_for_an_ingest_that_is_not_there(settings: Settings) -> N
     run(test)
 
 
+def test_a_result_that_ingest_does_not_take_is_told_of(settings: Settings) -> None:
+    async def test() -> None:
+        async with serving(settings) as (stack, server):
+            server.answers = [(413, b'{"detail":"too large"}'), (200, b"{}")]
+            await stack.complete("j", Complete("t", result=msgspec.Raw(b'{"text":"long"}')))
+            said = msgspec.json.decode(server.seen[-1][1], type=Complete)
+            assert isinstance(said.error, JobError)
+            assert said.error.status == 502
+            assert "could not be stored" in said.error.detail
+            assert len(server.seen) == 2
+
+    run(test)
+
+
 @pytest.mark.parametrize("status", [404, 409])
 def test_a_result_nobody_wants_is_not_handed_in_twice(settings: Settings, status: int) -> None:
     async def test() -> None:

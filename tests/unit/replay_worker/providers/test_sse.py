@@ -41,6 +41,14 @@ def test_what_has_not_ended_is_no_event() -> None:
     assert parse(b"data: x\n\ndata: [DO") == [Event("message", "x")]
 
 
+@pytest.mark.parametrize("last", [b"data: y", b"data: y\n", b"event: message\ndata: y\r\n"])
+def test_a_body_that_ends_well_may_leave_its_last_blank_line_out(last: bytes) -> None:
+    parser = SseParser()
+    assert parser.feed(b"data: x\n\n" + last) == [Event("message", "x")]
+    assert parser.end() == [Event("message", "y")]
+    assert parser.end() == []
+
+
 def test_a_cr_that_ends_a_piece_ends_its_line_once() -> None:
     assert parse(b"data: x\r", b"\ndata: y\r", b"\n\r", b"\n") == [Event("message", "x\ny")]
     assert parse(b"data: x\r", b"", b"\n\r\n") == [Event("message", "x")]
