@@ -20,6 +20,7 @@ from beacon.contract.requests import SpanInput
 from beacon.contract.units import ns_from_seconds
 from beacon.web.application import invalid_json, split_location
 from ingest.columns import Columns, derive_columns
+from ingest.otlp.arrived import Otel
 from ingest.separate import SpanWrong, separate_spans
 
 SLICE = 256
@@ -36,6 +37,7 @@ class Arrival(Struct, gc=False):
     attributes: str | UnsetType
     columns: Columns | UnsetType
     annotations: str | UnsetType = UNSET
+    otel: Otel | None = None
 
 
 class _LooseSpan(SpanInput, kw_only=True, gc=False):

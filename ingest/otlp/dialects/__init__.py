@@ -1,0 +1,1 @@
+"""One file for each way to say what an LLM call was; pure."""
