@@ -7,7 +7,7 @@ FIND_PYTHON = for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; exit; }; done; echo none
 
 .DEFAULT_GOAL := help
-.PHONY: help run install dev-backend test lint format bench lock conf build clean
+.PHONY: help run install dev-backend test clients clients-lock browser ui ui-check ui-test lint format bench lock conf build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -22,8 +22,33 @@ dev-backend: $(VENV)/.installed ## start Beacon with the debug log on the screen
 
 install: $(VENV)/.installed-dev ## everything for working on Beacon: its dependencies, pytest, ruff, mypy
 
-test: $(VENV)/.installed-dev ## every test
-	@$(BIN)/python -m pytest -m "not bench" $(ARGS)
+test: $(VENV)/.installed-dev ## every test but those of `make clients` and `make browser`
+	@$(BIN)/python -m pytest -m "not bench and not clients and not browser" $(ARGS)
+
+clients: $(VENV)/.installed-dev ## real OpenTelemetry clients, each installed in build/clients the first time
+	@$(BIN)/python -m pytest -m clients tests/clients $(ARGS)
+
+browser: $(VENV)/.installed-dev hub/ui/node_modules/.installed ## the web UI in Chromium, which has to be installed
+	@$(BIN)/python -m pytest -m browser tests/e2e $(ARGS)
+
+ui: hub/ui/node_modules/.installed ## build the web UI from hub/ui into hub/static/ui; needs Node 20 or newer
+	@cd hub/ui && npm run --silent types && npm run --silent build
+
+ui-test: hub/ui/node_modules/.installed ## unit tests of the web UI
+	@cd hub/ui && npm run --silent test
+
+ui-check: hub/ui/node_modules/.installed ## style and types of the web UI, and whether what is committed is what it builds
+	@cd hub/ui && npm run --silent check
+
+hub/ui/node_modules/.installed: hub/ui/package.json hub/ui/package-lock.json hub/ui/.npmrc
+	@cd hub/ui && npm ci --silent
+	@touch $@
+
+clients-lock: $(VENV)/bin/python ## lock anew what tests/clients/requirements/*.in ask for
+	@$(BIN)/python -m venv build/lock
+	@build/lock/bin/pip install --quiet --disable-pip-version-check uv
+	@cd tests/clients/requirements && for asked in *.in; do \
+		$(CURDIR)/build/lock/bin/uv pip compile $$asked $(subst make lock,make clients-lock,$(LOCK)) --output-file $${asked%.in}.txt || exit; done
 
 lint: $(VENV)/.installed-dev ## style, types, layers
 	@$(BIN)/ruff check .

@@ -139,6 +139,10 @@ def known_model(provider: str, model: str) -> KnownModel | None:
     return msgspec.structs.replace(_known_model(provider, known[1]), model=model) if known else None
 
 
+_PRICED_AS = {"bedrock": "aws", "xai": "x-ai", "moonshot": "moonshotai"}
+"""What genai-prices calls a provider that Beacon calls otherwise."""
+
+
 def find_known(provider: str | None, model: str) -> tuple[Source, ModelInfo] | None:
     """The provider and model of genai-prices that are meant; without a provider, by the model's name.
 
@@ -149,6 +153,7 @@ def find_known(provider: str | None, model: str) -> tuple[Source, ModelInfo] | N
 
     providers = get_snapshot().providers
     name = provider_named(provider) if provider else provider_of_model(model)
+    name = _PRICED_AS.get(name or "", name)
     source = next((known for known in providers if known.id == name), None)
     found = source.find_model(model.lower(), all_providers=providers) if source else None
     return (source, found) if source and found else None

@@ -1,15 +1,10 @@
-"""Settings: every `BEACON_*` name, its default, and the paths that follow from them.
-
-`load_settings()` reads the environment and `.env` through pydantic-settings (beacon.environment). That import
-costs 138 ms and 8 MB, so `beacon up` does it once and hands the result to its children as JSON in
-``BEACON_RESOLVED``; a process started without it (``supervisord -c supervisord.conf``) reads the environment itself.
-"""
+"""Settings: every `BEACON_*` name, its default, and the paths that follow from them. How a process gets its own:
+beacon.resolved."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +13,7 @@ import msgspec
 from beacon.errors import Refused
 
 RESOLVED_NAME = "BEACON_RESOLVED"
+"""Holds the settings of a parent process, read already."""
 
 UNIX_PATH_MAX = 103
 """Bytes a unix socket path may have: sun_path is 108 on Linux and 104 on macOS, its final NUL included."""
@@ -38,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     analysis_model: str | None = None
     spend_cap_usd: float = 1.0
     demo_pace: float = 1.0
+    stale_after: float = 3600.0
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ("http://localhost:5173", "http://127.0.0.1:5173")
     token: str | None = None
@@ -69,23 +66,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def base_url(self) -> str:
         host = self.host if self.host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
         return f"http://{f'[{host}]' if ':' in host else host}:{self.backend_port}"
-
-
-def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this process. Raises `Refused` with what is wrong, in one message, when a value is not usable."""
-    env = os.environ if environ is None else environ
-    resolved = env.get(RESOLVED_NAME)
-    if resolved:
-        return msgspec.json.decode(resolved, type=Settings, dec_hook=lambda kind, text: kind(text))
-    # 138 ms of pydantic: only where nobody has done it before
-    from beacon.environment import read_environment
-
-    return read_environment(env)
-
-
-def resolved_environment(settings: Settings) -> dict[str, str]:
-    """What a parent adds to its children's environment so that they need not read the settings again."""
-    return {RESOLVED_NAME: msgspec.json.encode(settings, enc_hook=str).decode()}  # the hook is for paths
 
 
 def _make_private(folder: Path, mode: int) -> None:

@@ -53,6 +53,7 @@ class Environment(BaseSettings):
     analysis_model: str | None = Field(None, max_length=200)
     spend_cap_usd: float = Field(1.0, gt=0, allow_inf_nan=False)
     demo_pace: float = Field(1.0, ge=0, le=10)
+    stale_after: float = Field(3600.0, gt=0, le=31_536_000)
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Settings.__struct_defaults__[-2]
     token: str | None = None
@@ -103,6 +104,7 @@ def read_environment(environ: Mapping[str, str], overrides: Mapping[str, Any] | 
         analysis_model=read.analysis_model,
         spend_cap_usd=read.spend_cap_usd,
         demo_pace=read.demo_pace,
+        stale_after=read.stale_after,
         allowed_hosts=read.allowed_hosts,
         cors_origins=read.cors_origins,
         token=read.token,

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
+from beacon.answer_tokens import answer_tokens
 from beacon.catalog import find_known
 from beacon.errors import BadRequest
 from beacon.prices_file import PRICES_NAME, PricesBroken, read_own_prices
@@ -29,15 +31,18 @@ IMAGE_TOKENS = 2_000
 """Tokens an image counts for in an estimate. The characters of its base64 say nothing: 3 MB of them would count as
 750,000 tokens."""
 
-OUTPUT_TOKENS = 4_096
-"""Tokens of output an estimate counts on where the request sets no limit."""
+LOCAL = "local"
+GENAI_PRICES = "genai-prices"
+"""Where a price is from, beside prices.json."""
 
 
 class Price(Struct, frozen=True):
-    """`usd`, or None with the `reason` why it is not known."""
+    """`usd` and the `source` of the price (prices.json, local, genai-prices), or None with the `reason` why it is not
+    known."""
 
     usd: float | None
     reason: str | None = None
+    source: str | None = None
 
 
 def load() -> None:
@@ -58,26 +63,30 @@ def price(
     *,
     local: bool,
     home: Path,
+    at: datetime | None = None,
 ) -> Price:
-    """What a call cost. Tokens read from a cache and written to it are part of the input, reasoning tokens of the
-    output, as in `Completion`;
-    `local`: the server was on the user's machine (`Endpoint.local`). A broken prices.json is a reason, not an error."""
+    """What a call cost at the prices of the time `at`, else of now. Tokens read from a cache and written to it are part
+    of the input, reasoning tokens of the output, as in `Completion`; `local`: the server was on the user's machine
+    (`Endpoint.local`). A broken prices.json is a reason, not an error."""
     try:
         own = read_own_prices(home).find(provider, model)
     except PricesBroken as e:
         return Price(None, str(e))
     if own is None and local:
-        return Price(0.0)
+        return Price(0.0, source=LOCAL)
     if tokens_input is None or tokens_output is None or min(tokens_input, tokens_output) < 0:
         return Price(None, f"{_whose(provider)} did not say how many tokens the call took.")
     cached = min(max(tokens_cached or 0, 0), tokens_input)
     reasoning = min(max(tokens_reasoning or 0, 0), tokens_output)
     if own is not None:
-        return Price(own.usd(tokens_input, tokens_output, cached))
+        return Price(own.usd(tokens_input, tokens_output, cached), source=PRICES_NAME)
     written = min(max(tokens_cache_write or 0, 0), tokens_input - cached)
-    usd = _known(provider, model, tokens_input, tokens_output, cached, reasoning, written)
-    if usd is not None:
-        return Price(usd)
+    usd = _known(provider, model, tokens_input, tokens_output, cached, reasoning, written, at)
+    return unknown_price(provider, model, home) if usd is None else Price(usd, source=GENAI_PRICES)
+
+
+def unknown_price(provider: str | None, model: str, home: Path) -> Price:
+    """What to say of a model that nobody has a price for."""
     whose = f" of {provider[:40]}" if provider else ""
     return Price(None, f"No price is known for {model[:100]}{whose}; set one in {home / PRICES_NAME}.")
 
@@ -93,17 +102,21 @@ def estimate(
     home: Path,
 ) -> float | None:
     """US dollars that `runs` calls may cost, before they are made and on the high side; None where no price is known.
-    `request` is what is sent (messages, tools) as JSON values; all of `max_tokens` is counted, else OUTPUT_TOKENS."""
-    output = max_tokens if max_tokens is not None and max_tokens > 0 else OUTPUT_TOKENS
+    `request` is what is sent (messages, tools) as JSON values; all of `max_tokens` is counted, else `answer_tokens`."""
+    output = max_tokens if max_tokens is not None and max_tokens > 0 else answer_tokens(model)
     one = price(provider, model, tokens_of(request), output, local=local, home=home).usd
     return None if one is None else one * runs
 
 
+class AboveCap(BadRequest):
+    """A request may cost more than the user lets one cost."""
+
+
 def check_cap(estimate_usd: float | None, cap_usd: float, what: str) -> None:
-    """Raises `BadRequest` with both figures when `what` (as in "10 runs of gpt-4o") may cost more than
+    """Raises `AboveCap` with both figures when `what` (as in "10 runs of gpt-4o") may cost more than
     BEACON_SPEND_CAP_USD. What has no known price passes: its cost is shown as unknown."""
     if estimate_usd is not None and estimate_usd > cap_usd:
-        raise BadRequest(
+        raise AboveCap(
             f"{what} may cost up to ${_dollars(estimate_usd)}, more than the ${_dollars(cap_usd)} that "
             "BEACON_SPEND_CAP_USD allows one request. Ask for less, set max_tokens, or raise the limit."
         )
@@ -145,18 +158,23 @@ def _texts(value: Any) -> Iterator[str | None]:
 
 
 def _known(
-    provider: str | None, model: str, tokens_input: int, tokens_output: int, cached: int, reasoning: int, written: int
+    provider: str | None,
+    model: str,
+    tokens_input: int,
+    tokens_output: int,
+    cached: int,
+    reasoning: int,
+    written: int,
+    at: datetime | None,
 ) -> float | None:
     """What genai-prices says, or None."""
     known = find_known(provider, model)
     if known is None:
         return None
     source, found = known
-    from datetime import UTC, datetime
-
     from genai_prices.types import Usage
 
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) if at is None else at
     prices = found.get_prices(now)
     if (tokens_input and prices.input_mtok is None) or (tokens_output and prices.output_mtok is None):
         return None  # priced by seconds or images, or not at all: the sum would be 0

@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Coroutine
 
 from beacon import log as beacon_log
-from beacon.config import Settings, load_settings, prepare_directories
+from beacon.config import Settings, prepare_directories
 from beacon.errors import REFUSED_EXIT, Refused
+from beacon.resolved import load_settings
 
 PARENT_POLL_S = 0.5
 """Seconds between looks at the parent; kill -9 of supervisord orphans its children, which hold port and lock."""

@@ -33,7 +33,7 @@ def recorded_endpoint(home: Path, environ: Mapping[str, str], attributes: Mappin
     `BadRequest` that says so, for an unknown provider or model and for a missing key; `Unavailable` for a broken
     config.json.
     """
-    model = _text(attributes, "llm.request_model") or _text(attributes, "llm.model")
+    model = asked_model(attributes)
     if model is None:
         raise BadRequest("The span has no llm.model, so that nobody knows which model to call; set llm.model.")
     provider = _text(attributes, "llm.provider")
@@ -49,6 +49,11 @@ def recorded_endpoint(home: Path, environ: Mapping[str, str], attributes: Mappin
         return saved, model
     style = saved.style if saved is not None else local.style
     return msgspec.structs.replace(local, provider=provider or local.provider, style=style), model
+
+
+def asked_model(attributes: Mapping[str, Any]) -> str | None:
+    """The name of the model that a call asked for."""
+    return _text(attributes, "llm.request_model") or _text(attributes, "llm.model")
 
 
 def _saved_for(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import resource
 
@@ -11,6 +12,8 @@ from beacon.config import Settings
 from beacon.contract.operations import owned_by
 from beacon.process import run
 from beacon.web import Application, serve_port
+from beacon.web.server import Serve
+from hub.assets import UI, Assets
 from hub.edge import Edge
 from hub.guard import Guard, Policy
 from hub.health import HealthCheck
@@ -18,7 +21,9 @@ from hub.lanes import Lanes
 from hub.listen import listen
 from hub.live.feed import Feed
 from hub.live.socket import LiveSocket
-from hub.pages import PAGES, Pages
+from hub.metrics import drop_metrics
+from hub.otlp_port import OtlpOnly, OtlpPort
+from hub.pages import Pages
 from hub.proxy import Proxy
 from hub.request_log import RequestLog
 
@@ -31,24 +36,37 @@ async def main(settings: Settings) -> None:
     listeners = await listen(settings.host, settings.backend_port)
     lanes = Lanes(settings)
     feed = Feed(settings.bus_path("events"), lanes.internal("query"))
+    otlp_port = OtlpPort(settings)
+    opening: list[asyncio.Task[None]] = []
     try:
-        health = HealthCheck(settings, lanes, lambda: feed.workers)
+        health = HealthCheck(settings, lanes, lambda: feed.workers, lambda: otlp_port.port)
         pages = Pages(settings)
         own = Application(
-            owned_by("hub") + PAGES,
+            owned_by("hub") + UI,
             {
                 "get_health": health.handle,
                 "get_openapi": pages.openapi,
                 "get_docs": pages.docs,
-                "get_start": pages.start,
+                "otlp_metrics": drop_metrics,
+                **Assets().handlers(),
             },
         )
-        app: ASGIApp = Guard(Edge(own, Proxy(lanes), LiveSocket(feed)), Policy.of(settings))
+        edge = Edge(own, Proxy(lanes), LiveSocket(feed))
+        policy = Policy.of(settings)
+        app: ASGIApp = Guard(edge, policy)
+        otlp_app: ASGIApp = Guard(OtlpOnly(edge, settings.base_url), policy)
         if settings.log_level == "DEBUG":
-            app = RequestLog(app)
+            app, otlp_app = RequestLog(app), RequestLog(otlp_app)
+
+        async def started(serve: Serve) -> None:
+            # beside what is served already: a port that is taken may be waited for
+            opening.append(asyncio.create_task(otlp_port.open(otlp_app, serve)))
+
         logging.getLogger("beacon.hub").info("listening at %s", settings.base_url)
-        await serve_port(app, listeners)
+        await serve_port(app, listeners, started)
     finally:
+        for task in opening:
+            task.cancel()
         feed.close()
         lanes.close()
 

@@ -1,4 +1,4 @@
-"""The API docs and the start page as HTML, rendered from the OpenAPI document itself. Pure."""
+"""The API docs as HTML, rendered from the OpenAPI document itself. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
-from beacon.config import Settings
 from beacon.version import VERSION
 
 Json = Mapping[str, Any]
@@ -59,42 +58,6 @@ def docs_page(document: Json, style: str, base_url: str, *, token: bool, python:
         f'<h2 id="models">Models</h2>{models}</main>'
     )
     return _page("Beacon: API", style, body)
-
-
-def start_page(style: str, settings: Settings, *, token: bool, now: float) -> bytes:
-    """What a browser finds at `/`: what this is, where the docs are, how to send a first span, which ended `now` (epoch
-    seconds)."""
-    end = int(now)
-    span = {
-        "spans": [
-            {
-                "trace_id": f"hello-{end}",
-                "span_id": f"hello-{end}-1",
-                "span_type": "custom",
-                "name": "hello, Beacon",
-                "status": "ok",
-                "start_time": end - 1,
-                "end_time": end,
-            }
-        ]
-    }
-    curl = _curl("POST", "/v1/spans", span, settings.base_url, token=token)
-    body = (
-        "<main><h1>Beacon</h1>"
-        "<p>A local-first debugger for AI agents: every span of a run in one SQLite file, live, on your machine.</p>"
-        f"<p>Version {VERSION}. Data: <code>{escape(str(settings.db_path))}</code></p>"
-        "<h2>Send a first span</h2>"
-        f"<pre>{escape(curl)}</pre>"
-        "<p>or, from Python, with <code>pip install beacon-sdk</code>:</p>"
-        f"<pre>{escape(_python(settings.base_url))}</pre>"
-        "<h2>Look at it</h2><ul>"
-        '<li><a href="/v1/traces">/v1/traces</a>: the newest traces</li>'
-        '<li><a href="/v1/stats">/v1/stats</a>: how much is stored</li>'
-        '<li><a href="/health">/health</a>: whether every part works</li>'
-        '<li><a href="/docs">/docs</a>: every route and record; <a href="/openapi.json">openapi.json</a></li>'
-        "</ul></main>"
-    )
-    return _page("Beacon", style, body)
 
 
 def _page(title: str, style: str, body: str) -> bytes:
@@ -233,18 +196,6 @@ def _curl(method: str, path: str, body: Any, base_url: str, *, token: bool) -> s
         text = json.dumps(body, ensure_ascii=False).replace("'", "'\\''")
         parts += ["-H 'content-type: application/json'", f"-d '{text}'"]
     return " \\\n  ".join(parts) if body is not None else " ".join(parts)
-
-
-def _python(base_url: str) -> str:
-    return (
-        "import beacon_sdk\n"
-        "from beacon_sdk import observe\n\n"
-        f'beacon_sdk.init(backend_url="{base_url}")\n\n'
-        "@observe\n"
-        "def greet(name):\n"
-        '    return f"Hello, {name}"\n\n'
-        'greet("Beacon")'
-    )
 
 
 def _method(method: str) -> str:

@@ -8,11 +8,12 @@ from beacon.contract.operations import PUBLIC
 from beacon.contract.routing import Routes
 from beacon.errors import BadRequest, MethodNotAllowed, NotFound
 from beacon.web import Application, error_reply
+from beacon.web.otlp import answer_error
 from beacon.web.reply import send_reply
 from hub.answers import no_content, refuse_websocket
+from hub.assets import UI
 from hub.intake import ClientGone
 from hub.live.socket import LIVE_PATH, LiveSocket
-from hub.pages import PAGES
 from hub.proxy import Proxy
 
 
@@ -20,7 +21,7 @@ class Edge:
     """ASGI. `own` answers the operations of the hub, `proxy` forwards the others, `live` has the websocket."""
 
     def __init__(self, own: Application, proxy: Proxy, live: LiveSocket) -> None:
-        self._routes = Routes(PUBLIC + PAGES)
+        self._routes = Routes(PUBLIC + UI)
         self._own = own
         self._proxy = proxy
         self._live = live
@@ -48,7 +49,7 @@ class Edge:
             else:
                 await send_reply(error_reply(e), send)
         except Exception as e:
-            await send_reply(error_reply(e), send)
+            await send_reply(answer_error(e, scope), send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["raw_path"] == LIVE_PATH:

@@ -2,7 +2,8 @@
 
 Beacon listens on this machine, but any web page the user opens can send requests there too. So: the Host must be a
 loopback name (a page that rebinds its DNS name to 127.0.0.1 still sends its own name), the Origin is checked wherever
-something changes and on the websocket, and nobody else's page may read an answer.
+something changes and on the websocket, and nobody else's page may read an answer, nor even ask for one: asking makes
+jobs and calls servers too.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from typing import NamedTuple
 from starlette.types import Message, Receive, Scope, Send
 
 from beacon.config import Settings
+from beacon.contract import otlp
 from beacon.errors import BadRequest, Forbidden, RequestError, Unauthorized
-from beacon.web.reply import Headers, error_reply, send_reply
+from beacon.web.otlp import answer_error
+from beacon.web.reply import Headers, send_reply
 from hub.answers import no_content, refuse_websocket
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-SPANS_PATH = b"/v1/spans"
+SPANS_PATHS = otlp.PATHS | {b"/v1/spans"}
 """Where any page of this machine may post: an agent under development in a browser sends its spans from there."""
 
 BEARER_SUBPROTOCOL = b"beacon.bearer."
@@ -78,6 +81,8 @@ class _Fields(NamedTuple):
     asked_method: str | None
     subprotocols: bytes
     doubled: str | None
+    cross_site: bool
+    navigates: bool
 
 
 def judge(
@@ -98,13 +103,15 @@ def judge(
     if fields.origin is not None:
         origin = fields.origin
         listed = origin in policy.cors_origins
-        spans = asked == "POST" and raw_path == SPANS_PATH and not websocket
+        spans = asked == "POST" and raw_path in SPANS_PATHS and not websocket
         if listed or (spans and is_loopback_origin(origin)):
             cors = [(b"access-control-allow-origin", origin.encode("latin-1")), _EXPOSED]
         elif (preflight or websocket or asked not in SAFE_METHODS) and not is_own(origin, fields.host):
             return Verdict(_foreign_origin(origin), _ALWAYS)
         if preflight and cors:
             return Verdict(None, _ALWAYS, [*cors[:1], _ANY_METHOD if listed else _POST_ONLY, *_PREFLIGHT])
+    if fields.cross_site and not cors and not (fields.navigates and asked in SAFE_METHODS and is_page(raw_path)):
+        return Verdict(_foreign_site(), _ALWAYS)
     answered_with = [*_ALWAYS, *cors] if cors else _ALWAYS
     if policy.token is not None and not _has_token(policy.token, fields, websocket=websocket):
         return Verdict(
@@ -118,6 +125,7 @@ def _read(headers: Sequence[tuple[bytes, bytes]]) -> _Fields:
     host = origin = authorization = asked = None
     subprotocols = b""
     doubled = None
+    site = mode = destination = b""
     for name, value in headers:
         if name == b"host":
             doubled = "Host" if host is not None else doubled
@@ -132,6 +140,12 @@ def _read(headers: Sequence[tuple[bytes, bytes]]) -> _Fields:
             asked = value
         elif name == b"sec-websocket-protocol":
             subprotocols += b"," + value
+        elif name == b"sec-fetch-site":
+            site = value
+        elif name == b"sec-fetch-mode":
+            mode = value
+        elif name == b"sec-fetch-dest":
+            destination = value
     return _Fields(
         None if host is None else host.decode("latin-1").lower(),
         None if origin is None else origin.decode("latin-1").lower(),
@@ -139,6 +153,8 @@ def _read(headers: Sequence[tuple[bytes, bytes]]) -> _Fields:
         None if asked is None else asked.decode("latin-1"),
         subprotocols,
         doubled,
+        site == b"cross-site",
+        mode == b"navigate" and destination in (b"", b"document"),
     )
 
 
@@ -189,6 +205,12 @@ def is_own(origin: str, host: str) -> bool:
     return _with_port(found["host"], port) == _with_port(host, port)
 
 
+def is_page(raw_path: bytes) -> bool:
+    """Whether a link on somebody's page may lead here: to what is looked at, not to the API, whose reads may make jobs
+    and call servers."""
+    return not raw_path.startswith(b"/v1/")
+
+
 def _with_port(host: str, default: str) -> str:
     found = _HOST.fullmatch(host)
     return f"{found['name']}:{found['port'] or default}" if found else ""
@@ -204,6 +226,13 @@ def _foreign_host(host: str) -> Forbidden:
 def _foreign_origin(origin: str) -> Forbidden:
     return Forbidden(
         f"Pages of the origin {origin[:100]} may not do this. If it is yours, add it to BEACON_CORS_ORIGINS."
+    )
+
+
+def _foreign_site() -> Forbidden:
+    return Forbidden(
+        "A page of another site may not ask this (Sec-Fetch-Site: cross-site). If the page is yours, add its origin to "
+        "BEACON_CORS_ORIGINS; or open this address yourself."
     )
 
 
@@ -256,7 +285,7 @@ class Guard:
             if websocket:
                 await refuse_websocket(verdict.refusal, with_headers)
             else:
-                await send_reply(error_reply(verdict.refusal), with_headers)
+                await send_reply(answer_error(verdict.refusal, scope), with_headers)
         elif verdict.preflight is not None:
             await no_content(verdict.preflight, with_headers)
         else:

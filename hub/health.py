@@ -34,12 +34,20 @@ class HealthDown(Health):
 
 
 class HealthCheck:
-    """`workers` tells how many replay workers there are, None when nobody has said so lately."""
+    """`workers` tells how many replay workers there are, None when nobody has said so lately; `otlp_port` the second
+    port, None while it is not served."""
 
-    def __init__(self, settings: Settings, lanes: Lanes, workers: Callable[[], int | None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        lanes: Lanes,
+        workers: Callable[[], int | None],
+        otlp_port: Callable[[], int | None] = lambda: None,
+    ) -> None:
         self._settings = settings
         self._lanes = lanes
         self._workers = workers
+        self._otlp_port = otlp_port
         self._loop = asyncio.get_running_loop()
         self._parts: asyncio.Task[dict[Upstream, str]] | None = None
         self._good_until = 0.0
@@ -52,7 +60,9 @@ class HealthCheck:
         workers = describe_workers(wanted, self._workers())
         parts = Parts(states["ingest"], states["query"], workers)
         missing = workers_missing(wanted, self._workers())
-        health = Health("degraded" if down or missing else "ok", VERSION, str(self._settings.db_path), parts)
+        health = Health(
+            "degraded" if down or missing else "ok", VERSION, str(self._settings.db_path), parts, self._otlp_port()
+        )
         if not down:
             return json_reply(health)
         detail = (

@@ -26,7 +26,7 @@ async def listen(host: str, port: int, *, patience_s: float = PATIENCE_S) -> lis
     give_up = loop.time() + patience_s
     while True:
         try:
-            return _bind_all(addresses(host), port)
+            return bind_all(addresses(host), port)
         except OSError as e:
             if e.errno == errno.EADDRINUSE:
                 if loop.time() < give_up:
@@ -40,7 +40,7 @@ async def listen(host: str, port: int, *, patience_s: float = PATIENCE_S) -> lis
             raise Refused(f"Beacon cannot listen on {host}: {e.strerror}. Check BEACON_HOST.") from e
 
 
-def _bind_all(addresses: tuple[str, ...], port: int) -> list[socket.socket]:
+def bind_all(addresses: tuple[str, ...], port: int) -> list[socket.socket]:
     """All of them or none: half of localhost would send some clients elsewhere."""
     listeners: list[socket.socket] = []
     try:

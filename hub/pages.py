@@ -1,4 +1,4 @@
-"""The pages the hub answers by itself: a start page, the API docs, openapi.json. No script, nothing from elsewhere."""
+"""The API docs and openapi.json, which the hub answers by itself. No script, nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -6,21 +6,12 @@ import base64
 import hashlib
 import shlex
 import sys
-import time
 from collections.abc import Callable
 from importlib.resources import files
 
 from beacon.config import Settings
-from beacon.contract.operation import Operation
 from beacon.web import Call, Reply
-
-PAGES: tuple[Operation, ...] = (
-    Operation(
-        name="get_start", method="GET", path="/", owner="hub", tag="docs", summary="Where to begin",
-        content_types=("text/html",),
-    ),
-)  # fmt: skip
-"""Beside the contract: for people, not for clients."""
+from hub.etags import etag_matches
 
 HTML = b"text/html; charset=utf-8"
 
@@ -46,7 +37,7 @@ class _Page:
 
 
 class Pages:
-    """Handlers for get_start, get_docs and get_openapi."""
+    """Handlers for get_docs and get_openapi."""
 
     def __init__(self, settings: Settings) -> None:
         style = files("hub").joinpath("static/docs/style.css").read_text("utf-8")
@@ -60,37 +51,19 @@ class Pages:
             python = shlex.quote(sys.executable)
             return docs_page(openapi(), style, settings.base_url, token=bool(settings.token), python=python)
 
-        def start() -> bytes:
-            from hub.docs import start_page
-
-            return start_page(style, settings, token=bool(settings.token), now=time.time())
-
         def document() -> bytes:
             from beacon.contract.openapi import openapi_json
 
             return openapi_json()
 
         self._docs = _Page(docs, HTML, html)
-        self._start = _Page(start, HTML, html)
         self._openapi = _Page(document, b"application/json", [])
 
     async def docs(self, call: Call) -> Reply:
         return self._docs.reply(call)
 
-    async def start(self, call: Call) -> Reply:
-        return self._start.reply(call)
-
     async def openapi(self, call: Call) -> Reply:
         return self._openapi.reply(call)
-
-
-def etag_matches(given: bytes | None, etag: bytes) -> bool:
-    """Whether an If-None-Match field names this entity (RFC 9110 section 13.1.2: compared weakly)."""
-    if given is None:
-        return False
-    if given.strip() == b"*":
-        return True
-    return any(part.strip().removeprefix(b"W/") == etag for part in given.split(b","))
 
 
 def html_headers(style: str) -> list[tuple[bytes, bytes]]:

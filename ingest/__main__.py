@@ -18,12 +18,15 @@ from ingest.jobs.analysis import AnalysisHandlers
 from ingest.jobs.demo import DemoHandlers
 from ingest.jobs.dispatch import Dispatch
 from ingest.jobs.handlers import JobHandlers, WorkerHandlers
-from ingest.jobs.key_test import KeyTestHandlers
+from ingest.jobs.key_checks import KeyTestHandlers
 from ingest.jobs.playground import PlaygroundHandlers
 from ingest.jobs.replay import ReplayHandlers
 from ingest.jobs.requests import JobRequests
 from ingest.lock import DatabaseLock
+from ingest.otlp.handlers import OtlpHandlers
+from ingest.otlp.prices import Prices
 from ingest.publisher import LiveEvents
+from ingest.runs import RunHandlers, sweep
 from ingest.settings import SettingsHandlers
 from ingest.workers import Workers
 from ingest.writer import Writer
@@ -55,12 +58,15 @@ async def main(settings: Settings) -> None:
         tasks = [
             asyncio.create_task(beat(live, workers)),
             asyncio.create_task(dispatch.watch()),
+            asyncio.create_task(sweep(writer, settings.stale_after)),
             asyncio.create_task(stop_when_failed(writer)),
         ]
         jobs = JobRequests(dispatch)
         handlers = (
             SpanHandlers(writer, workers),
+            OtlpHandlers(writer, Prices(settings.home)),
             SettingsHandlers(settings, os.environ),
+            RunHandlers(writer),
             WorkerHandlers(dispatch),
             JobHandlers(dispatch),
             ReplayHandlers(settings, os.environ, jobs),

@@ -11,6 +11,9 @@ from beacon.contract.units import pico_from_usd
 LABEL_MAX = 200
 """Characters of a model, framework or session name that a column keeps; the attributes keep the whole."""
 
+SCRUBBED = "[Scrubbed due to "
+"""How a value begins that Logfire blacked out, as it does with `session.id`: it would join all runs to one session."""
+
 
 class Columns(NamedTuple):
     """`tokens` and `cost_pico` are None where nothing usable was sent; both, and `model`, belong to llm_call spans."""
@@ -30,6 +33,8 @@ def derive_columns(span_type: str, attributes: Mapping[str, Any]) -> Columns:
     get = attributes.get
     framework = get("agent.framework") or get("tool.framework")
     session = get("session.id")
+    if isinstance(session, str) and session.startswith(SCRUBBED):
+        session = None
     if span_type != "llm_call":
         if framework is None and session is None:
             return _NONE

@@ -20,10 +20,11 @@ from beacon.errors import BeaconError, Refused, StoreBusy
 from beacon.store.connect import BUSY_MS, connect_writer
 from beacon.store.lookup import index_complete_segments
 from beacon.store.version import upgrade
+from ingest.changes import Changes, Counters, no_changes, read_counters, write_counters
 from ingest.checkpoints import Checkpoints
 from ingest.faults import as_store_busy
+from ingest.kept import Kept
 from ingest.legacy.migrate import migrate_if_legacy
-from ingest.spans import Changes, Counters, no_changes, read_counters, write_counters
 
 log = logging.getLogger("beacon.writer")
 
@@ -38,12 +39,14 @@ REOPEN_S = 1.0
 
 
 class Transaction:
-    """What a command gets: the connection inside BEGIN IMMEDIATE, the counters to move on, the changes to report."""
+    """What a command gets: the connection inside BEGIN IMMEDIATE, the counters to move on, the changes to report; and
+    what is remembered of the file, which is forgotten when the transaction fails."""
 
-    def __init__(self, db: sqlite3.Connection, counters: Counters, now_ns: int) -> None:
+    def __init__(self, db: sqlite3.Connection, counters: Counters, now_ns: int, kept: Kept | None = None) -> None:
         self.db = db
         self.counters = counters
         self.now_ns = now_ns
+        self.kept = Kept() if kept is None else kept
         self.changes = no_changes()
 
     def next_seq(self) -> int:
@@ -117,6 +120,7 @@ class Database:
         self._open_again = 0.0
         self._seen_in_place = 0.0
         self._checkpoints = Checkpoints(path)
+        self._kept = Kept()
 
     # ------------------------------------------------------------ transactions
 
@@ -145,7 +149,7 @@ class Database:
             self._begin(db, wait=wait)
             counters = read_counters(db)
             prev, next_span_row = counters.seq, counters.next_span_row
-            tx = Transaction(db, counters, time.time_ns())
+            tx = Transaction(db, counters, time.time_ns(), self._kept)
             result = body(tx)
             if counters.seq != prev:
                 write_counters(db, counters)
@@ -179,6 +183,7 @@ class Database:
 
     def _roll_back(self) -> None:
         assert self._db is not None
+        self._kept.clear()
         try:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
@@ -216,6 +221,7 @@ class Database:
             self._wait_to_open(busy or StoreBusy(f"The database cannot be opened: {e}. See `beacon doctor`."), e)
             return
         self._db = db
+        self._kept.clear()
         self.state = None
         self._on_open(counters.epoch, counters.seq)
         self._checkpoints.start()

@@ -38,6 +38,7 @@ class Arrival(Struct, gc=False):
     columns: Columns | UnsetType
     annotations: str | UnsetType = UNSET
     otel: Otel | None = None
+    interrupted: bool = False  # an export of a span that was
 
 
 class _LooseSpan(SpanInput, kw_only=True, gc=False):

@@ -14,8 +14,9 @@ from beacon.errors import BadRequest, Conflict, Invalid
 from beacon.web.application import invalid_json
 from ingest.database import Command, Transaction
 from ingest.decode import SLICE, Arrival, check_span
+from ingest.otlp.exported import exact, read_exported
 from ingest.separate import SpanWrong
-from ingest.spans import store
+from ingest.spans import UPDATE_TRACE_TAGS, store
 
 FORMAT = "beacon"
 VERSIONS = ("1",)
@@ -72,6 +73,14 @@ async def _check(export: ImportTrace) -> list[Arrival]:
             errors.append((f"{where}.{e.loc}", e.msg))
         else:
             arrival.annotations = annotations
+            arrival.interrupted = span.interrupted
+            if span.otel is not UNSET:
+                try:
+                    arrival.otel = read_exported(span.otel)
+                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
+                    errors.append((f"{where}.otel", str(e)))
+                arrival.start_ns = exact(arrival.start_ns, span.otel.start_ns)
+                arrival.end_ns = exact(arrival.end_ns, span.otel.end_ns)
             arrivals.append(arrival)
     if errors:
         raise Invalid(f"The export cannot be stored: {errors[0][0]}: {errors[0][1]}.", errors)
@@ -85,10 +94,12 @@ def import_trace(export: ImportTrace, arrivals: list[Arrival]) -> Command:
         trace_id = export.trace.trace_id
         if tx.db.execute("SELECT 1 FROM traces WHERE trace_id = ?", (trace_id,)).fetchone():
             raise Conflict(f"Trace {trace_id} is stored already; delete it first to import it anew.")
-        (stored,), tx.changes = store(tx.db, tx.counters, [arrivals], tx.now_ns)
+        (stored,) = store(tx, [arrivals])
         trace = tx.changes.traces_created[0]
         trace.tags = msgspec.json.encode(export.trace.tags).decode()
-        tx.db.execute("UPDATE traces SET tags = ? WHERE trace_row = ?", (trace.tags, trace.trace_row))
+        # they are what the trace had, a tag of its service included, or had no more
+        trace.edited_seq = trace.seq
+        tx.db.execute(UPDATE_TRACE_TAGS, (trace.tags, trace.edited_seq, trace.trace_row))
         return Imported(trace_id, stored.accepted)
 
     return command

@@ -17,8 +17,9 @@ from msgspec import UNSET, Raw, Struct
 from beacon.contract.records import Span
 from beacon.contract.requests import required_fields
 from beacon.contract.units import duration_ms, seconds_from_ns
-from ingest.columns import derive_columns
+from ingest.columns import LABEL_MAX, derive_columns
 from ingest.decode import Arrival
+from ingest.otlp.arrived import Otel
 
 
 class SpanState(Struct, gc=False):
@@ -40,11 +41,13 @@ class SpanState(Struct, gc=False):
     framework: str | None
     session_id: str | None
     sdk_language: str | None
+    service: str | None
     annotations: str
     created_ns: int
     created_seq: int
     seq: int
     closed_fields: int
+    interrupted: int
     attributes: str
 
 
@@ -59,6 +62,7 @@ _BITS = {
     "attributes": 128,
     "annotations": 256,
     "end_ns": 512,
+    "service": 1024,
 }
 """The bit of each field in `closed_fields`."""
 
@@ -102,11 +106,13 @@ def first_seen(arrival: Arrival) -> SpanState:
         end_ns,
         *columns,
         None if language is UNSET else language,
+        None if arrival.otel is None else _service(arrival.otel),
         "[]" if arrival.annotations is UNSET else arrival.annotations,
         0,
         0,
         0,
         0 if end_ns is None else _closed_with(arrival),
+        1 if arrival.interrupted and end_ns is None else 0,
         "{}" if arrival.attributes is UNSET else arrival.attributes,
     )
 
@@ -127,7 +133,13 @@ def _closed_with(arrival: Arrival) -> int:
         bits |= _BITS["attributes"]
     if arrival.annotations is not UNSET:
         bits |= _BITS["annotations"]
+    if arrival.otel is not None:
+        bits |= _BITS["service"]
     return bits
+
+
+def _service(otel: Otel) -> str | None:
+    return None if otel.service is None else otel.service[:LABEL_MAX]
 
 
 def _sent(arrival: Arrival) -> dict[str, Any]:
@@ -144,6 +156,7 @@ def _sent(arrival: Arrival) -> dict[str, Any]:
         "sdk_language": span.sdk_language,
         "attributes": arrival.attributes,
         "annotations": arrival.annotations,
+        "service": UNSET if arrival.otel is None else _service(arrival.otel),
     }
     return {name: value for name, value in fields.items() if value is not UNSET}
 
@@ -162,7 +175,8 @@ def is_open_copy(stored: SpanState, arrival: Arrival) -> bool:
 
 
 def merge(stored: SpanState, arrival: Arrival) -> SpanState:
-    """`stored` with what `arrival` sends; `stored` itself when nothing changes."""
+    """`stored` with what `arrival` sends; `stored` itself when nothing changes. A span that is sent again is not
+    interrupted: who sends it goes on."""
     changes = _sent(arrival)
     closed_fields = stored.closed_fields
     if is_open_copy(stored, arrival):
@@ -173,9 +187,9 @@ def merge(stored: SpanState, arrival: Arrival) -> SpanState:
         if stored.end_ns is not None or changes.get("end_ns") is not None:
             closed_fields |= _bits(changes)
     changes = {k: v for k, v in changes.items() if v != getattr(stored, k)}
-    if not changes and closed_fields == stored.closed_fields:
+    if not changes and closed_fields == stored.closed_fields and not stored.interrupted:
         return stored
-    after = msgspec.structs.replace(stored, **changes, closed_fields=closed_fields)
+    after = msgspec.structs.replace(stored, **changes, closed_fields=closed_fields, interrupted=0)
     if "attributes" in changes or "span_type" in changes:
         columns = derive_columns(after.span_type, msgspec.json.decode(after.attributes))
         after = msgspec.structs.replace(after, **columns._asdict())
@@ -198,6 +212,8 @@ def changed_fields(before: SpanState, after: SpanState) -> list[str]:
         )
         if getattr(before, name) != getattr(after, name)
     ]
+    if before.interrupted != after.interrupted:
+        names.append("interrupted")
     if before.start_ns != after.start_ns:
         names.append("start_time")
     if before.end_ns != after.end_ns:
@@ -223,4 +239,5 @@ def span_record(trace_id: str, s: SpanState) -> Span:
         Raw(s.attributes.encode()),
         Raw(s.annotations.encode()),
         s.sdk_language,
+        bool(s.interrupted),
     )

@@ -11,9 +11,10 @@ from beacon.contract.records import Annotation, PromptVersion
 from beacon.contract.units import seconds_from_ns
 from beacon.errors import BadRequest, NotFound
 from beacon.store.lookup import find_span_row
+from ingest.changes import SpanChange
 from ingest.database import Command, Transaction
 from ingest.merge import SpanState
-from ingest.spans import SPAN_LIST, SpanChange
+from ingest.spans import SPAN_LIST
 from ingest.traces import load_trace
 
 _SELECT_SPAN = (

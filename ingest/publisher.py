@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from beacon.bus import Publisher
 from beacon.contract import events
 from beacon.contract.events import TOPIC_EVENTS, TOPIC_HEARTBEAT, Event, Heartbeat
+from ingest.changes import Changes
 from ingest.database import Commit
 from ingest.merge import changed_fields, span_record
 from ingest.rollup import trace_record
-from ingest.spans import Changes
 
 
 class LiveEvents:

@@ -2,7 +2,8 @@
 
 Counts and sums move by what changed, at constant cost however long the trace is (rolling up 5,000 wide rows takes
 10.5 ms). Extremes (first start, last end, the span that names the trace, the session) follow an insert at once; only an
-update that takes away a current extreme needs the spans again, and `apply_change` says so.
+update that takes away a current extreme needs the spans again, and `apply_change` says so. The sums count every call;
+what is counted twice where calls nest is taken off by `cover`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from msgspec import Raw, Struct
 from beacon.contract.records import TraceSummary
 from beacon.contract.units import duration_ms, seconds_from_ns, usd_from_pico
 from ingest.merge import SpanState
+from ingest.nesting import Sums, covered, node_of
 
 
 class TraceState(Struct, array_like=True, gc=False):
@@ -29,6 +31,7 @@ class TraceState(Struct, array_like=True, gc=False):
     error_count: int
     unset_count: int
     running_count: int
+    interrupted_count: int
     unpriced_count: int
     cost_pico: int
     tokens: int
@@ -39,17 +42,20 @@ class TraceState(Struct, array_like=True, gc=False):
     session_start_ns: int | None
     session_span_id: str | None
     sdk_language: str | None
+    service: str | None
     tags: str
     created_ns: int
     created_seq: int
     seq: int
+    seen_ns: int
+    edited_seq: int | None
 
 
 def new_trace(trace_row: int, trace_id: str, first: SpanState, created_ns: int) -> TraceState:
     """The row of a trace whose only span is `first`; its seqs are 0 until the writer gives them."""
     trace = TraceState(
-        trace_row, trace_id, "", "ok", first.start_ns, None, 0, 0, 0, 0, 0, 0, 0,
-        0, first.start_ns, first.span_id, None, None, None, None, "{}", created_ns, 0, 0,
+        trace_row, trace_id, "", "ok", first.start_ns, None, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, first.start_ns, first.span_id, None, None, None, None, None, "{}", created_ns, 0, 0, created_ns, None,
     )  # fmt: skip
     _take_head(trace, first)
     add(trace, first)
@@ -90,7 +96,15 @@ def from_scratch(trace_row: int, trace_id: str, spans: Iterable[SpanState], crea
     trace = new_trace(trace_row, trace_id, all_spans[0], created_ns)
     for span in all_spans[1:]:
         add(trace, span)
+    cover(trace, covered(map(node_of, all_spans)))
     return trace
+
+
+def cover(trace: TraceState, more: Sums) -> None:
+    """Take off what calls add that nest around others (ingest/nesting.py)."""
+    trace.tokens -= more.tokens
+    trace.cost_pico -= more.cost_pico
+    trace.unpriced_count -= more.unpriced
 
 
 def trace_record(t: TraceState) -> TraceSummary:
@@ -112,6 +126,7 @@ def trace_record(t: TraceState) -> TraceSummary:
         running_count=t.running_count,
         unpriced_count=t.unpriced_count,
         created_at=seconds_from_ns(t.created_ns),
+        interrupted_count=t.interrupted_count,
     )
 
 
@@ -122,7 +137,10 @@ def _count(trace: TraceState, span: SpanState, by: int) -> None:
     elif span.status == "unset":
         trace.unset_count += by
     if span.end_ns is None:
-        trace.running_count += by
+        if span.interrupted:
+            trace.interrupted_count += by
+        else:
+            trace.running_count += by
     if span.span_type == "llm_call":
         trace.tokens += by * (span.tokens or 0)
         if span.cost_pico is not None:
@@ -161,6 +179,7 @@ def _take_head(trace: TraceState, span: SpanState) -> None:
     trace.head_span_id = span.span_id
     trace.name = span.name
     trace.sdk_language = span.sdk_language
+    trace.service = span.service
 
 
 def _loses_extreme(trace: TraceState, before: SpanState, after: SpanState) -> bool:

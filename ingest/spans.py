@@ -6,19 +6,24 @@ sent again unchanged is no write, no seq and no event.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 import msgspec
 from msgspec import Struct
 
 from beacon.contract.records import SpanError
-from beacon.errors import Refused
+from ingest.changes import SpanChange
+from ingest.database import Transaction
 from ingest.decode import Arrival
 from ingest.inserts import RowInserts
-from ingest.merge import Incomplete, SpanState, first_seen, merge
-from ingest.rollup import TraceState, add, apply_change, new_trace, set_extremes
+from ingest.merge import Incomplete, SpanState, first_seen, is_open_copy, merge
+from ingest.nesting import NOTHING
+from ingest.otel_rows import OtelRows
+from ingest.otlp.arrived import Content
+from ingest.rollup import TraceState, add, apply_change, cover, new_trace, set_extremes
+from ingest.separate_contents import ContentRows, Key, contents_for, with_laid
+from ingest.service_tags import TagsMade
 
 SPAN_FIELDS = SpanState.__struct_fields__[:-1]
 TRACE_FIELDS = TraceState.__struct_fields__
@@ -51,66 +56,16 @@ UPDATE_SPAN = f"UPDATE spans SET {', '.join(f'{f} = ?' for f in _SPAN_MUTABLE)} 
 UPDATE_ATTRIBUTES = "UPDATE span_attributes SET attributes = ? WHERE span_row = ?"
 INSERT_TRACES = RowInserts("traces", TRACE_FIELDS)
 _TRACE_MUTABLE = tuple(
-    f for f in TRACE_FIELDS if f not in ("trace_row", "trace_id", "start_ns", "tags", "created_ns", "created_seq")
+    f
+    for f in TRACE_FIELDS
+    if f not in ("trace_row", "trace_id", "start_ns", "tags", "created_ns", "created_seq", "edited_seq")
 )
 UPDATE_TRACES = RowInserts("traces", TRACE_FIELDS, update=_TRACE_MUTABLE)
 UPDATE_TRACE_START = "UPDATE traces SET start_ns = ? WHERE trace_row = ?"
+UPDATE_TRACE_TAGS = "UPDATE traces SET tags = ?, edited_seq = ? WHERE trace_row = ?"
 
 _mutable_of_span = attrgetter(*_SPAN_MUTABLE, "span_row")
 _decode_traces = msgspec.json.Decoder(list[TraceState]).decode
-
-
-class Counters(Struct):
-    """The row of `counters`: numbers that must not be derived from rowids, because rowids are reused."""
-
-    epoch: str
-    seq: int
-    next_trace_row: int
-    next_span_row: int
-    trace_count: int
-    span_count: int
-    tombstone_floor: int
-
-
-_SELECT_COUNTERS = f"SELECT {', '.join(Counters.__struct_fields__)} FROM counters"
-_UPDATE_COUNTERS = f"UPDATE counters SET {', '.join(f'{f} = ?' for f in Counters.__struct_fields__)}"
-
-
-def read_counters(db: sqlite3.Connection) -> Counters:
-    """Raises `Refused` for a database that has lost the row: nothing can be counted on in it."""
-    row = db.execute(_SELECT_COUNTERS).fetchone()
-    if row is None:
-        raise Refused("The database is damaged: its row of counters is gone. Restore a backup (see `beacon doctor`).")
-    return Counters(*row)
-
-
-def write_counters(db: sqlite3.Connection, counters: Counters) -> None:
-    db.execute(_UPDATE_COUNTERS, msgspec.structs.astuple(counters))
-
-
-class SpanChange(Struct):
-    """A span that was created (`before` None) or updated, as it now stands."""
-
-    trace_id: str
-    after: SpanState
-    before: SpanState | None
-
-
-class Changes(Struct):
-    """What one transaction changed, in the order of its seqs."""
-
-    traces_created: list[TraceState]
-    traces_updated: list[TraceState]
-    spans: list[SpanChange]
-    deleted: list[tuple[int, list[str]]]
-
-    @property
-    def empty(self) -> bool:
-        return not (self.traces_created or self.traces_updated or self.spans or self.deleted)
-
-
-def no_changes() -> Changes:
-    return Changes([], [], [], [])
 
 
 class Stored(Struct):
@@ -120,38 +75,55 @@ class Stored(Struct):
     errors: list[SpanError]
 
 
-def store(
-    db: sqlite3.Connection, counters: Counters, requests: Iterable[list[Arrival]], now_ns: int
-) -> tuple[list[Stored], Changes]:
-    """Write every request's arrivals. `counters` is moved on in place and written by the caller.
+def store(tx: Transaction, requests: Iterable[list[Arrival]], contents: Sequence[Content] = ()) -> list[Stored]:
+    """Write every request's arrivals, and the `contents` of all of them. What changed is added to `tx.changes`.
 
     Raises sqlite3 errors; the caller rolls back.
     """
     batch = list(requests)
-    fold = _Fold(db, counters, now_ns)
-    fold.load([arrival for arrivals in batch for arrival in arrivals])
+    separate = contents_for(tx, batch, contents)
+    keys: set[Key] = set()
+    if separate is not None:
+        keys = separate.load(batch)
+        batch = [[with_laid(arrival, separate) for arrival in arrivals] for arrivals in batch]
+    fold = Fold(tx)
+    fold.load([arrival for arrivals in batch for arrival in arrivals], keys)
     answers = [fold.take(arrivals) for arrivals in batch]
-    return answers, fold.write()
+    if separate is not None:
+        for key in keys:
+            fold.lay(key, separate)
+    fold.write()
+    return answers
 
 
-class _Fold:
+class Fold:
     """The state of one transaction: what was stored, what it becomes."""
 
-    def __init__(self, db: sqlite3.Connection, counters: Counters, now_ns: int) -> None:
-        self._db = db
-        self._counters = counters
-        self._now_ns = now_ns
+    def __init__(self, tx: Transaction) -> None:
+        self._db = tx.db
+        self._kept = tx.kept
+        self._counters = tx.counters
+        self._now_ns = tx.now_ns
+        self._changes = tx.changes
         self._traces: dict[str, TraceState] = {}
         self._created_traces: dict[str, TraceState] = {}
         self._touched: dict[str, TraceState] = {}
-        self._known: dict[tuple[str, str], SpanState] = {}
-        self._before: dict[tuple[str, str], SpanState] = {}
-        self._changed: dict[tuple[str, str], SpanState] = {}
+        self._known: dict[Key, SpanState] = {}
+        self._before: dict[Key, SpanState] = {}
+        self._changed: dict[Key, SpanState] = {}
         self._stale: set[str] = set()
         self._starts: dict[str, int] = {}
+        self._otel = OtelRows(tx.db, tx.kept)
+        self._tags = TagsMade()
 
-    def load(self, arrivals: list[Arrival]) -> None:
-        ids = {a.span.trace_id for a in arrivals}
+    # ------------------------------------------------------------ what is stored
+
+    def load(self, arrivals: list[Arrival], more: Iterable[Key] = ()) -> None:
+        """Read the spans that `arrivals` and `more` name, and their traces."""
+        keys: Sequence[Key] = [(a.span.trace_id, a.span.span_id) for a in arrivals]
+        if more:
+            keys = list({*keys, *more})
+        ids = {trace_id for trace_id, _ in keys}
         if len(ids) == 1:
             row = self._db.execute(SELECT_TRACE, tuple(ids)).fetchone()
             found = [] if row is None else [TraceState(*row)]
@@ -162,10 +134,11 @@ class _Fold:
         self._starts = {trace_id: trace.start_ns for trace_id, trace in self._traces.items()}
         if not self._traces:
             return
+        self._tags.known(found)
         wanted = [
-            (trace.trace_row, a.span.span_id)
-            for a in arrivals
-            if (trace := self._traces.get(a.span.trace_id)) is not None
+            (trace.trace_row, span_id)
+            for trace_id, span_id in keys
+            if (trace := self._traces.get(trace_id)) is not None
         ]
         trace_ids = {trace.trace_row: trace_id for trace_id, trace in self._traces.items()}
         known = (
@@ -175,6 +148,10 @@ class _Fold:
         )
         for row in known:
             self._known[trace_ids[row[1]], row[2]] = SpanState(*row)
+        if self._known:
+            self._otel.load(self._known[key].span_row for a in arrivals if a.otel and (key := _key(a)) in self._known)
+
+    # ------------------------------------------------------------ what becomes of it
 
     def take(self, arrivals: list[Arrival]) -> Stored:
         errors: list[SpanError] = []
@@ -192,15 +169,46 @@ class _Fold:
         return Stored(len(arrivals) - len(errors), errors)
 
     def _take_one(self, arrival: Arrival) -> None:
-        trace_id = arrival.span.trace_id
-        key = (trace_id, arrival.span.span_id)
+        key = _key(arrival)
         known = self._known.get(key)
         if known is None:
-            self._insert(trace_id, key, first_seen(arrival))
+            span = first_seen(arrival)
+            self._insert(key, span)
+            if arrival.otel is not None:
+                self._otel.put(span, arrival.otel, late=False)
+                self._tags.sent(key[0], arrival.otel)
             return
         after = merge(known, arrival)
-        if after is known:
+        if after is not known:
+            self._change(key, known, after)
+        if arrival.otel is not None:
+            self._tags.sent(key[0], arrival.otel)
+            if self._otel.put(known, arrival.otel, late=is_open_copy(known, arrival)) and after is known:
+                self._change(key, known, msgspec.structs.replace(known))
+        trace = self._touched.get(key[0])
+        if trace is not None:
+            trace.seen_ns = self._now_ns
+
+    def lay(self, key: Key, separate: ContentRows) -> None:
+        """Lay the content that came apart from a span over what is stored of it now."""
+        known = self._known.get(key)
+        if known is None:
             return
+        laid = separate.over_stored(key, known)
+        if laid is not known:
+            self._change(key, known, laid)
+        separate.claim(key)
+
+    def interrupt(self, key: Key) -> bool:
+        """Mark a span that is still open; whether it was."""
+        known = self._known.get(key)
+        if known is None or known.end_ns is not None or known.interrupted:
+            return False
+        self._change(key, known, msgspec.structs.replace(known, interrupted=1))
+        return True
+
+    def _change(self, key: Key, known: SpanState, after: SpanState) -> None:
+        trace_id = key[0]
         self._known[key] = after
         trace = self._traces[trace_id]
         if key not in self._changed:
@@ -212,7 +220,8 @@ class _Fold:
             self._stale.add(trace_id)
         self._touched[trace_id] = trace
 
-    def _insert(self, trace_id: str, key: tuple[str, str], span: SpanState) -> None:
+    def _insert(self, key: Key, span: SpanState) -> None:
+        trace_id = key[0]
         counters = self._counters
         trace = self._traces.get(trace_id)
         if trace is None:
@@ -225,6 +234,7 @@ class _Fold:
         else:
             add(trace, span)
             if trace_id not in self._created_traces:
+                trace.seen_ns = self._now_ns
                 self._touched[trace_id] = trace
         counters.seq += 1
         span.span_row = counters.next_span_row
@@ -235,14 +245,19 @@ class _Fold:
         counters.span_count += 1
         self._known[key] = self._changed[key] = span
 
-    def write(self) -> Changes:
-        """Write what changed; gives it back for the live stream."""
+    # ------------------------------------------------------------ writing it
+
+    def write(self) -> None:
+        """Write what changed, and add it to the transaction's changes, for the live stream."""
         db, counters = self._db, self._counters
         astuple = msgspec.structs.astuple
+        spans = [SpanChange(key[0], s, self._before.get(key)) for key, s in self._changed.items()]
+        self._count_once(spans)
+        for trace_id, trace in self._created_traces.items():
+            self._tags.settle(trace_id, trace)
         if self._created_traces:
             # parents first: foreign keys are checked row by row
             INSERT_TRACES(db, [astuple(t) for t in self._created_traces.values()])
-        spans = [SpanChange(key[0], s, self._before.get(key)) for key, s in self._changed.items()]
         created = [astuple(c.after) for c in spans if c.before is None]
         if created:
             INSERT_SPANS(db, [row[:-1] for row in created])
@@ -258,21 +273,49 @@ class _Fold:
                     if c.before is not None and c.before.attributes != c.after.attributes
                 ],
             )
+        self._otel.write()
         for trace_id in self._stale:
             trace = self._traces[trace_id]
             rest = db.execute(SELECT_TRACE_SPANS, (trace.trace_row,))
             set_extremes(trace, (SpanState(*row) for row in rest))
             if trace_id in self._created_traces:
+                self._tags.settle(trace_id, trace)
                 UPDATE_TRACES(db, [astuple(trace)])
                 db.execute(UPDATE_TRACE_START, (trace.start_ns, trace.trace_row))
+                db.execute(UPDATE_TRACE_TAGS, (trace.tags, trace.edited_seq, trace.trace_row))
         touched = [t for trace_id, t in self._touched.items() if trace_id not in self._created_traces]
         for trace in touched:
             counters.seq += 1
             trace.seq = counters.seq
         if touched:
+            retagged = [t for t in touched if self._tags.settle(t.trace_id, t)]
             UPDATE_TRACES(db, [astuple(t) for t in touched])
             db.executemany(
                 UPDATE_TRACE_START,
                 [(t.start_ns, t.trace_row) for t in touched if t.start_ns != self._starts[t.trace_id]],
             )
-        return Changes(list(self._created_traces.values()), touched, spans, [])
+            if retagged:
+                db.executemany(UPDATE_TRACE_TAGS, [(t.tags, t.edited_seq, t.trace_row) for t in retagged])
+        self._changes.traces_created += self._created_traces.values()
+        self._changes.traces_updated += touched
+        self._changes.spans += spans
+
+    def _count_once(self, spans: list[SpanChange]) -> None:
+        """Calls that nest around others count no more, or again."""
+        changes: dict[str, list[SpanChange]] = {}
+        for change in spans:
+            of_trace = changes.get(change.trace_id)
+            if of_trace is None:
+                changes[change.trace_id] = [change]
+            else:
+                of_trace.append(change)
+        shapes = self._kept.shapes
+        for trace_id, of_trace in changes.items():
+            trace = self._traces[trace_id]
+            more = shapes.settle(self._db, trace.trace_row, trace_id in self._created_traces, of_trace)
+            if more is not NOTHING:
+                cover(trace, more)
+
+
+def _key(arrival: Arrival) -> Key:
+    return arrival.span.trace_id, arrival.span.span_id

@@ -9,6 +9,7 @@ import msgspec
 from beacon.errors import NotFound
 from ingest.database import Command, Transaction
 from ingest.rollup import TraceState
+from ingest.separate_contents import forget
 from ingest.spans import SELECT_TRACE
 
 DELETE_SPANS = 960
@@ -99,12 +100,14 @@ def load_trace(db: sqlite3.Connection, trace_id: str) -> TraceState:
 
 
 def _delete(tx: Transaction, chosen: list[tuple[int, str, int]]) -> int:
-    """Delete traces given as (trace_row, trace_id, span_count); foreign keys take the rest with them."""
+    """Delete traces given as (trace_row, trace_id, span_count); foreign keys take the rest with them, but for contents,
+    which know their trace by its id."""
     if not chosen:
         return 0
     seq = tx.next_seq()
     tx.db.executemany("DELETE FROM traces WHERE trace_row = ?", [(row,) for row, _, _ in chosen])
     tx.db.executemany("INSERT INTO tombstones (seq, trace_id) VALUES (?, ?)", [(seq, id_) for _, id_, _ in chosen])
+    forget(tx.db, [id_ for _, id_, _ in chosen])
     tx.counters.trace_count -= len(chosen)
     tx.counters.span_count -= sum(spans for _, _, spans in chosen)
     tx.changes.deleted.append((seq, [id_ for _, id_, _ in chosen]))

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from beacon.errors import QueueFull, StoreBusy
 from ingest.database import Command, Commit, Database, Locked, Transaction
 from ingest.decode import Arrival
 from ingest.faults import DATA_ERRORS
+from ingest.otlp.arrived import Content
 from ingest.spans import Stored, store
 
 log = logging.getLogger("beacon.writer")
@@ -44,19 +45,24 @@ IDLE_S = 0.4
 
 @dataclass(slots=True)
 class _Work:
-    """One request's work: spans to store, or a command; and who waits for it."""
+    """One request's work: spans and contents of spans to store, or a command; and who waits for it."""
 
     future: asyncio.Future[Any]
     arrivals: list[Arrival] | None = None
+    contents: Sequence[Content] = ()
     command: Command | None = None
     size: int = 0
     threaded: bool = True
 
+    @property
+    def rows(self) -> int:
+        return len(self.arrivals or ()) + len(self.contents)
+
 
 def _store_group(group: list[_Work]) -> Command:
     def command(tx: Transaction) -> list[Stored]:
-        stored, tx.changes = store(tx.db, tx.counters, [w.arrivals or [] for w in group], tx.now_ns)
-        return stored
+        contents = [content for w in group for content in w.contents]
+        return store(tx, [w.arrivals or [] for w in group], contents)
 
     return command
 
@@ -103,23 +109,28 @@ class Writer:
     def start(self) -> None:
         self._thread.start()
 
-    async def submit(self, arrivals: list[Arrival], size: int) -> Stored:
-        """Store one request's arrivals; returns after COMMIT. Raises `QueueFull`, `StoreBusy`."""
+    async def submit(self, arrivals: list[Arrival], size: int, contents: Sequence[Content] = ()) -> Stored:
+        """Store one request's arrivals, and its contents of these or other spans, whether those are stored yet or not;
+        returns after COMMIT. Raises `QueueFull`, `StoreBusy`."""
         # a request larger than the whole queue is taken when nothing waits: the body limit bounds it
         if self._queued_spans and (
-            self._queued_spans + len(arrivals) > QUEUE_SPANS or self._queued_bytes + size > QUEUE_BYTES
+            self._queued_spans + len(arrivals) + len(contents) > QUEUE_SPANS or self._queued_bytes + size > QUEUE_BYTES
         ):
             raise QueueFull("Spans arrive faster than the disk takes them; send this again in a moment.")
-        self._queued_spans += len(arrivals)
+        work = _Work(self._loop.create_future(), arrivals=arrivals, contents=contents, size=size, threaded=False)
+        self._queued_spans += work.rows
         self._queued_bytes += size
-        work = _Work(self._loop.create_future(), arrivals=arrivals, size=size, threaded=False)
         if not self._near:
             self._loop.call_soon(self._write_near)  # once all that has arrived by now has come this far
         self._near.append(work)
-        self._near_spans += len(arrivals)
+        self._near_spans += work.rows
         self._near_bytes += size
         stored: Stored = await work.future
         return stored
+
+    async def store_contents(self, contents: Sequence[Content], size: int) -> None:
+        """Store content of spans that came apart from them, as `submit` does."""
+        await self.submit([], size, contents)
 
     def _write_near(self) -> None:
         """Write what came in this turn of the event loop, here if that is quick, else on the thread."""
@@ -217,7 +228,7 @@ class Writer:
     def _gather(self, first: _Work) -> tuple[list[_Work], _Work | None, bool]:
         """`first` and what waits behind it, up to the limits of a group; a command ends the group."""
         group = [first]
-        spans, size = len(first.arrivals or ()), first.size
+        spans, size = first.rows, first.size
         while spans < GROUP_SPANS and size < GROUP_BYTES:
             try:
                 work = self._queue.get_nowait()
@@ -228,7 +239,7 @@ class Writer:
             if work.arrivals is None:
                 return group, work, False
             group.append(work)
-            spans += len(work.arrivals)
+            spans += work.rows
             size += work.size
         return group, None, False
 
@@ -283,7 +294,7 @@ class Writer:
         for i, work in enumerate(group):
             self._threaded -= work.threaded
             if work.arrivals is not None:
-                self._queued_spans -= len(work.arrivals)
+                self._queued_spans -= work.rows
                 self._queued_bytes -= work.size
             if work.future.done():
                 continue

@@ -12,7 +12,7 @@ from beacon.contract.operations import owned_by
 from beacon.errors import BadRequest, Invalid
 from beacon.web import Application, Call, Handler, Reply
 from beacon.web.body import Disconnected
-from query import changes, figures, filters, graph, jobs, replays, search, spans, traces
+from query import changes, figures, filters, graph, jobs, replays, search, sessions, spans, traces
 from query.readers import Readers
 from query.spans import require_id
 
@@ -51,6 +51,7 @@ class Handlers:
             "export_traces": self.export_traces,
             "get_trace": self.get_trace,
             "get_graph": self.get_graph,
+            "list_sessions": self.list_sessions,
             "export_trace": self.export_trace,
             "search": self.search,
             "get_stats": self.get_stats,
@@ -106,6 +107,9 @@ class Handlers:
 
     async def get_graph(self, call: Call) -> Reply:
         return _json(await self._points.walk(graph.read_graph, require_id(call.path["trace_id"], "Trace")))
+
+    async def list_sessions(self, call: Call) -> Reply:
+        return _json(await _while_asked(call, self._walks.walk(sessions.list_sessions, call.query)))
 
     # ------------------------------------------------------------ exports
 

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from beacon.contract.records import SearchHit, SearchPage, encode
+from beacon.contract.records import SearchHit, SearchPage, SpanType, encode
 from beacon.contract.requests import Search
+from beacon.contract.units import seconds_from_ns
 from query.matching import Match, Probe, context, find, find_in_attributes, probe
 from query.walk import Walk
 
@@ -24,7 +25,8 @@ SLICE_SPANS = 1_024
 """Spans in the first slice; the next ones follow what it took."""
 
 _HIT = (
-    "SELECT s.span_row, t.trace_id, s.span_id, s.name, t.name, s.error_message, CAST(a.attributes AS BLOB) "
+    "SELECT s.span_row, t.trace_id, s.span_id, s.name, t.name, s.span_type, s.start_ns, s.error_message, "
+    "CAST(a.attributes AS BLOB) "
     "FROM spans s CROSS JOIN span_attributes a ON a.span_row = s.span_row "
     "CROSS JOIN traces t ON t.trace_row = s.trace_row "
 )
@@ -38,6 +40,8 @@ class _Candidate(NamedTuple):
     span_id: str
     name: str
     trace_name: str
+    span_type: SpanType
+    start_ns: int
     error_message: str | None
     attributes: bytes
 
@@ -49,12 +53,24 @@ class _Found(NamedTuple):
     span_id: str
     name: str
     trace_name: str
+    span_type: SpanType
+    start_ns: int
     field: str
     match: Match
 
     def record(self) -> SearchHit:
         words, offsets = context(self.match)
-        return SearchHit(self.trace_id, self.span_id, self.name, words, self.trace_name, self.field, offsets)
+        return SearchHit(
+            self.trace_id,
+            self.span_id,
+            self.name,
+            words,
+            self.trace_name,
+            self.field,
+            offsets,
+            self.span_type,
+            seconds_from_ns(self.start_ns),
+        )
 
 
 def search(walk: Walk, q: Search) -> bytes:
@@ -139,4 +155,5 @@ class _Scan:
 
 
 def _found(candidate: _Candidate, field: str, match: Match) -> _Found:
-    return _Found(candidate.trace_id, candidate.span_id, candidate.name, candidate.trace_name, field, match)
+    _, trace_id, span_id, name, trace_name, span_type, start_ns, *_ = candidate
+    return _Found(trace_id, span_id, name, trace_name, span_type, start_ns, field, match)

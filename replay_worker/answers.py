@@ -10,15 +10,20 @@ from typing import Any
 
 import msgspec
 
+from beacon.answer_tokens import answer_tokens
 from beacon.contract.jobs import NewOutput
 from beacon.contract.llm_records import Metrics
 from beacon.keys import Endpoint
 from beacon.prices_file import PricesBroken, read_own_prices
 from beacon.pricing import Price, check_cap, estimate, load, price
+from replay_worker.providers.anthropic import default_max_tokens
 from replay_worker.providers.calls import Completion, ModelCall
 from replay_worker.providers.options import wanted
 from replay_worker.recorded import NUMBERS, OTHERS
 from replay_worker.work import Work
+
+WAITED_MS_TOLD = 1.0
+"""Milliseconds a call has waited for its worker from which its span says so: its own time is longer by them."""
 
 
 async def _prices_loaded(endpoint: Endpoint) -> None:
@@ -59,18 +64,17 @@ def _has_own_price(work: Work, endpoint: Endpoint, model: str) -> bool:
 
 
 async def require_affordable(work: Work, calls: list[tuple[Endpoint, ModelCall]], runs: int, what: str) -> None:
-    """Raises `BadRequest` with the figures when `runs` times all of `calls` may cost more than the user lets one
+    """Raises `AboveCap` with the figures when `runs` times all of `calls` may cost more than the user lets one
     request cost."""
     total = 0.0
     for endpoint, call in calls:
         await _prices_loaded(endpoint)
-        limit = wanted(call.params).get("max_tokens")
         total += (
             estimate(
                 endpoint.provider,
                 call.model,
                 [call.messages, call.tools, call.response_format],
-                math.ceil(limit) if isinstance(limit, int | float) else None,
+                limit_of(endpoint, call),
                 runs,
                 local=endpoint.local,
                 home=work.settings.home,
@@ -78,6 +82,18 @@ async def require_affordable(work: Work, calls: list[tuple[Endpoint, ModelCall]]
             or 0.0
         )
     check_cap(total, work.settings.spend_cap_usd, what)
+
+
+def limit_of(endpoint: Endpoint, call: ModelCall) -> int:
+    """Tokens of output that `call` may take at most: what it asks for; where it does not say, what is sent for it, else
+    what is to be expected of its model."""
+    asked = wanted(call.params)
+    limit = asked.get("max_tokens")
+    if isinstance(limit, int | float) and limit > 0:
+        return math.ceil(limit)
+    if endpoint.style == "anthropic":
+        return default_max_tokens(call.model)
+    return answer_tokens(call.model, asked)
 
 
 def new_output(endpoint: Endpoint, call: ModelCall, answer: Completion, cost: Price) -> NewOutput:
@@ -151,6 +167,7 @@ def answered_attributes(answer: Completion, cost: Price) -> dict[str, Any]:
         "llm.cost_usd": cost.usd,
         "llm.cost_reason": cost.reason if cost.usd is None else None,
         "llm.ttft_ms": answer.first_text_ms,
+        "llm.waited_ms": answer.waited_ms if answer.waited_ms >= WAITED_MS_TOLD else None,
     }
     return {name: value for name, value in found.items() if value is not None}
 

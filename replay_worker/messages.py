@@ -3,7 +3,9 @@
 Shapes read: OpenAI chat completions (https://platform.openai.com/docs/api-reference/chat), Anthropic Messages
 (https://docs.anthropic.com/en/api/messages), Google generateContent (https://ai.google.dev/api/caching#Content) and the
 message parts of OpenTelemetry's GenAI conventions (https://opentelemetry.io/docs/specs/semconv/gen-ai/). A part of an
-unknown kind stays in the content as it is, for the provider that knows it.
+unknown kind stays in the content as it is, for the provider that knows it. What Google wants back with a text or a call
+(https://ai.google.dev/gemini-api/docs/thought-signatures) stands in its `extra_content`, as in Google's own API in the
+shape of OpenAI's.
 """
 
 from __future__ import annotations
@@ -221,7 +223,7 @@ def _recorded_calls(index: int, item: dict[str, Any], calls: _Calls) -> list[Any
                 continue
             raise BadRequest(f"messages[{index}] has a tool call without the name of its function.")
         arguments = next((function[key] for key in ("arguments", "args", "input") if key in function), "")
-        found.append(_call(str(call.get("id") or calls.make(name)), name, arguments))
+        found.append(_call(str(call.get("id") or calls.make(name)), name, arguments) | _extra(call))
     older = item.get("function_call")
     if isinstance(older, dict) and isinstance(older.get("name"), str):
         found.append(_call(calls.make(older["name"]), older["name"], older.get("arguments", "")))
@@ -237,11 +239,11 @@ def _call_of(part: dict[str, Any], calls: _Calls) -> dict[str, Any] | None:
         return _call(str(part.get("id")), str(part.get("name")), part.get("input"))
     if kind == "tool_call":  # OpenTelemetry
         name = str(part.get("name"))
-        return _call(str(part.get("id") or calls.make(name)), name, part.get("arguments"))
+        return _call(str(part.get("id") or calls.make(name)), name, part.get("arguments")) | _extra(part)
     google = part.get("functionCall", part.get("function_call"))
     if isinstance(google, dict):
         name = str(google.get("name"))
-        return _call(str(google.get("id") or calls.make(name)), name, google.get("args"))
+        return _call(str(google.get("id") or calls.make(name)), name, google.get("args")) | _extra(part)
     return None
 
 
@@ -281,7 +283,7 @@ def _content_part(part: dict[str, Any]) -> dict[str, Any]:
         url = source.get("url") or f"data:{source.get('media_type')};base64,{source.get('data')}"
         return {"type": "image_url", "image_url": {"url": url}}
     if kind is None and isinstance(part.get("text"), str):  # Google
-        return {"type": "text", "text": part["text"]}
+        return {"type": "text", "text": part["text"]} | _extra(part)
     inline = part.get("inlineData", part.get("inline_data"))
     if kind is None and isinstance(inline, dict):
         media = inline.get("mimeType", inline.get("mime_type"))
@@ -292,6 +294,33 @@ def _content_part(part: dict[str, Any]) -> dict[str, Any]:
 def _call(call_id: str, name: str, arguments: Any) -> dict[str, Any]:
     text = arguments if isinstance(arguments, str) else _text({} if arguments is None else arguments)
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": text}}
+
+
+def _extra(said: dict[str, Any]) -> dict[str, Any]:
+    """What Google wants back with a text or a call: the signature of the thoughts behind it, and that it is one."""
+    if isinstance(said.get("extra_content"), dict):
+        return {"extra_content": said["extra_content"]}
+    signature = said.get("thoughtSignature", said.get("thought_signature"))
+    google: dict[str, Any] = {"thought_signature": signature} if isinstance(signature, str) and signature else {}
+    if said.get("thought") is True:
+        google["thought"] = True
+    return {"extra_content": {"google": google}} if google else {}
+
+
+def without_signatures(messages: list[Message]) -> list[Message]:
+    """`messages` for another model than the one they were recorded with: it refuses a signature that is not its own."""
+    return [
+        {key: [_unsigned(one) for one in value] if isinstance(value, list) else value for key, value in message.items()}
+        for message in messages
+    ]
+
+
+def _unsigned(said: Any) -> Any:
+    extra = said.get("extra_content") if isinstance(said, dict) else None
+    if not isinstance(extra, dict) or not isinstance(extra.get("google"), dict):
+        return said
+    left = {key: value for key, value in extra["google"].items() if key != "thought_signature"}
+    return {**said, "extra_content": {**extra, "google": left}}
 
 
 def _result_text(content: Any) -> Any:

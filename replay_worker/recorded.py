@@ -118,7 +118,9 @@ def _system_beside(attributes: Mapping[str, Any], asked: Mapping[str, Any], mess
     """A system prompt that was recorded beside the messages, where they have none."""
     if any(isinstance(one, dict) and one.get("role") in ("system", "developer") for one in messages):
         return []
-    names = ("llm.system", "llm.system_prompt", "llm.instructions")
+    # from OpenTelemetry, `llm.system` may be a product's name (OpenInference), and a system prompt is a message
+    product = () if "beacon.dialect" in attributes else ("llm.system",)
+    names = (*product, "llm.system_prompt", "llm.instructions")
     beside = next((attributes[name] for name in names if isinstance(attributes.get(name), str)), None)
     return _system({"system": _decoded(beside)} if beside else dict(asked))
 

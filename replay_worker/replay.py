@@ -11,6 +11,7 @@ from beacon.keys import Endpoint
 from beacon.recorded import recorded_endpoint
 from replay_worker.answers import new_output, price_of, require_affordable
 from replay_worker.diff import compare
+from replay_worker.messages import without_signatures
 from replay_worker.providers.calls import ModelCall
 from replay_worker.recorded import model_call
 from replay_worker.work import Work
@@ -24,6 +25,8 @@ async def run_replay(work: Work) -> ReplayDone:
     `BadRequest` before any call for what cannot be called again."""
     payload = cast("ReplayPayload", work.payload)
     call = model_call(payload.attributes)
+    if payload.other_model:
+        call.messages = without_signatures(call.messages)
     endpoint, call.model = recorded_endpoint(work.settings.home, work.environ, payload.attributes)
     if payload.n > 1:
         await require_affordable(work, [(endpoint, call)], payload.n, f"{payload.n} runs of {call.model}")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from beacon.contract.jobs import JOB_ID_ATTRIBUTE
 from beacon.errors import BeaconError
 from beacon.keys import Endpoint
 from beacon.pricing import Price
@@ -44,6 +45,7 @@ class Step:
             "agent.framework": framework,
             "agent.step_name": name,
             "agent.input": said,
+            JOB_ID_ATTRIBUTE: work.job_id,
         }
         self.output: str | None = None
         self._children: list[Child] = []
@@ -89,7 +91,11 @@ class Child:
         self._call = call
         self._name = name
         self._span_id = str(uuid.uuid4())
-        self._attributes = {**asked_attributes(endpoint, call), **attributes}
+        self._attributes = {
+            **asked_attributes(endpoint, call),
+            **attributes,
+            JOB_ID_ATTRIBUTE: work.job_id,
+        }
 
     def running(self, began: float) -> Span:
         return {

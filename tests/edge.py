@@ -47,7 +47,8 @@ class Hub(Process):
 
     def __init__(self, home: Path, **env: str) -> None:
         self.port = free_port()
-        super().__init__("hub", home, **{"BEACON_BACKEND_PORT": str(self.port), **env})
+        # the second port is for the tests that mean it: two hubs at a time could not both have it
+        super().__init__("hub", home, **{"BEACON_BACKEND_PORT": str(self.port), "BEACON_OTLP_PORT": "off", **env})
 
     def __enter__(self) -> Hub:
         self.start()

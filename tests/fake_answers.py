@@ -26,9 +26,10 @@ class Reply:
     `first_byte_s`: pause before the first byte. `piece_s`: pause before each streamed piece (a call that does not
     stream waits first_byte_s alone). `cut_after`: the connection breaks after so many pieces (in the middle of an
     answer that is not streamed); `ends_early`: the body ends there in good order, without the last events.
-    `hang_after`: nothing comes after so many pieces, for ever (0: nothing but the headers). `hang`: not even headers.
-    `close`: the connection closes without an answer. `chunk`: bytes at a time the body is sent in. `body`: sent instead
-    of an answer, whatever it is. `huge`: that many bytes of text. `echo_key`: the key that came is put into the text or
+    `gate`: the first byte is sent when the test opens the gate of that name (`fake.open`); with `gate_after`, the rest
+    after so many streamed pieces. `hang_after`: nothing comes after so many pieces, for ever (0: nothing but the
+    headers). `hang`: not even headers. `close`: the connection closes without an answer. `chunk`: bytes at a time the
+    body is sent in. `body`: sent instead of an answer, whatever it is. `huge`: that many bytes of text. `echo_key`: the key that came is put into the text or
     the error.
     """
 
@@ -50,6 +51,8 @@ class Reply:
     ends_early: bool = False
     hang_after: int | None = None
     hang: bool = False
+    gate: str | None = None
+    gate_after: int | None = None
     close: bool = False
     chunk: int | None = None
     body: bytes | None = None

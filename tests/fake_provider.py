@@ -12,6 +12,7 @@ and lists models. It runs on a thread of its own::
         fake.requests[0].json["messages"]        # what came: method, path, headers, json, body, at, api, model
         fake.requests[0].disconnected            # set when the caller went before the answer was whole
         fake.wait(lambda: len(fake.requests) == 2)
+        fake.default = Reply(gate="a")           # answers nothing until fake.open("a")
 
 `key`: when set, a call without it is 401. `refuse()` closes the port, `listen()` opens it again. On its own:
 `python -m tests.fake_provider --port 8123` serves until it is stopped; there `POST /_script` takes
@@ -110,6 +111,7 @@ class FakeProvider:
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
+        self._gates: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._thread = threading.Thread(target=self._loop.run_forever, name="fake-provider", daemon=True)
 
     # ------------------------------------------------------------ what a test says
@@ -125,6 +127,14 @@ class FakeProvider:
     def script(self, *replies: Reply, model: str | None = None) -> None:
         """The next calls get these, in order."""
         self._replies[model].extend(replies)
+
+    def open(self, gate: str) -> None:
+        """Let everything go on that waits at this gate, and whatever comes to it from now on."""
+        self._loop.call_soon_threadsafe(lambda: self._gates[gate].set())
+
+    def in_flight(self) -> int:
+        """Calls of models that have come, and are neither answered nor given up."""
+        return sum(one.method == "POST" and one.ended_at is None for one in list(self.requests))
 
     def wait(self, condition: Callable[[], Any], what: str = "the fake provider", timeout: float = 10.0) -> Any:
         """The first true value of `condition`; fails after `timeout` seconds."""
@@ -223,6 +233,8 @@ class FakeProvider:
         if reply.hang:
             await asyncio.Event().wait()
         await asyncio.sleep(reply.first_byte_s)
+        if reply.gate is not None and reply.gate_after is None:
+            await self._gates[reply.gate].wait()
         if reply.close:
             return False
         if reply.status != 200:
@@ -242,7 +254,8 @@ class FakeProvider:
         if reply.echo_key:
             reply = replace(reply, text=f"{reply.text} (key: {received.key})")
         if received.streamed:
-            return await _stream(writer, received, reply)
+            gate = None if reply.gate is None or reply.gate_after is None else self._gates[reply.gate]
+            return await _stream(writer, received, reply, gate)
         received.first_text_at = time.monotonic()
         return await _send(writer, 200, json.dumps(whole(received.api, received.model, reply)).encode(), reply)
 
@@ -307,7 +320,7 @@ async def _send(writer: asyncio.StreamWriter, status: int, body: bytes, reply: R
     return True
 
 
-async def _stream(writer: asyncio.StreamWriter, received: Received, reply: Reply) -> bool:
+async def _stream(writer: asyncio.StreamWriter, received: Received, reply: Reply, gate: asyncio.Event | None) -> bool:
     writer.write(_head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked", **reply.headers}))
     usage = received.api != "chat" or bool((received.json.get("stream_options") or {}).get("include_usage"))
     pieces = 0
@@ -315,6 +328,8 @@ async def _stream(writer: asyncio.StreamWriter, received: Received, reply: Reply
     for is_text, event in stream(received.api, received.model, reply, usage):
         if stops is not None and (stops == 0 or (pieces >= stops and is_text)):
             break
+        if gate is not None and pieces >= (reply.gate_after or 0):
+            await gate.wait()
         if is_text:
             pieces += 1
             if reply.piece_s:

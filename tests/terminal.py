@@ -7,7 +7,7 @@ import pty
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from tests.processes import wait_for
 from tests.stack import Stack
@@ -47,13 +47,18 @@ class Terminal:
         return self.child.returncode
 
 
+def foreground(stack: Stack) -> AbstractContextManager[Terminal]:
+    """`beacon up`, in the foreground."""
+    return in_terminal(stack, *stack.program, "up")
+
+
 @contextmanager
-def foreground(stack: Stack) -> Iterator[Terminal]:
+def in_terminal(stack: Stack, *command: str) -> Iterator[Terminal]:
     master, slave = pty.openpty()
     os.set_blocking(master, False)
     # a session leader that opens a terminal makes it its own: Ctrl-C and hang-up then come from the kernel
     child = subprocess.Popen(
-        ["sh", "-c", 'exec "$@" <"$TERMINAL" >"$TERMINAL" 2>&1', "sh", *stack.program, "up"],
+        ["sh", "-c", 'exec "$@" <"$TERMINAL" >"$TERMINAL" 2>&1', "sh", *command],
         env={**stack.env, "TERMINAL": os.ttyname(slave)},
         cwd=stack.folder,
         start_new_session=True,

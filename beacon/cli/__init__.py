@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from beacon.cli import run_help
 from beacon.errors import Refused
 from beacon.version import VERSION
 
@@ -17,6 +18,7 @@ Beacon records what an AI agent did - every LLM call, tool call and step - in on
 SQLite file on this machine, and shows it while it happens.
 
   beacon up             start Beacon; Ctrl-C stops it
+  beacon run -- CMD     run a program that sends to Beacon
   beacon send-example   store one small example trace
   beacon open           look at it in the browser
 """
@@ -129,6 +131,14 @@ def _parser() -> argparse.ArgumentParser:
         "Workers that stay are not touched; one that goes finishes its calls first.",
     )
     scale.add_argument("workers", type=_workers, metavar="N", help="how many there should be, 0 to 64")
+    program = add("run", "run a program whose OpenTelemetry spans come to Beacon")
+    program.usage = "beacon run [-h] [--home DIR] [-q] [--] PROGRAM ..."
+    program.formatter_class = argparse.RawDescriptionHelpFormatter
+    program.description, program.epilog = run_help.ABOUT, run_help.EPILOG
+    program.add_argument("-q", "--quiet", action="store_true", help="do not say at the end where the trace is")
+    program.add_argument(
+        "program", nargs=argparse.REMAINDER, metavar="PROGRAM ...", help="the program and its arguments"
+    )
     add("open", "open Beacon in the browser", module="browse")
     add(
         "send-example",

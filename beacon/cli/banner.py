@@ -14,14 +14,17 @@ from beacon.config import Settings
 from beacon.version import VERSION
 
 
-def banner(settings: Settings, beacon: Invocation, *, detached: bool, now: float | None = None) -> str:
-    """Where Beacon is, where its data lies, how to send a first span, how to stop. `now`: epoch seconds for the example
-    span."""
+def banner(
+    settings: Settings, beacon: Invocation, *, detached: bool, otlp_port: int | None = None, now: float | None = None
+) -> str:
+    """Where Beacon is, where its data lies, how to send a first span, how to stop. `otlp_port` is the second port while
+    it is served; `now`: epoch seconds for the example span."""
     stop = beacon("down") if detached else "Ctrl-C"
     return f"""\
 Beacon {VERSION} is up.
 
   Address  {settings.base_url}   (API docs: {settings.base_url}/docs)
+  OTLP     {otlp_line(settings, otlp_port)}
   Data     {settings.db_path}
   Logs     {beacon("logs -f")}   (files in {settings.log_dir})
 
@@ -32,6 +35,15 @@ Send a first span:
 or a whole example trace:  {beacon("send-example")}
 
 Stop with {stop}."""
+
+
+def otlp_line(settings: Settings, served: int | None) -> str:
+    """Where exporters may send to; `served` is the second port while it is served, as /health says."""
+    if served is not None:
+        return f"{settings.base_url}, and port {served}, where exporters send to by default"
+    if settings.otlp_port in (None, settings.backend_port):
+        return settings.base_url
+    return f"{settings.base_url} (port {settings.otlp_port} is taken by another program)"
 
 
 def first_span(settings: Settings, now: float) -> str:

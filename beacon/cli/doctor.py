@@ -9,10 +9,11 @@ import os
 from beacon.cli import findings as look
 from beacon.cli.database_findings import check_database
 from beacon.cli.findings import Finding
-from beacon.cli.health import read_health
+from beacon.cli.health import Health, read_health
 from beacon.cli.invocation import invocation
 from beacon.cli.key_findings import check_keys, check_prices
 from beacon.cli.mode_findings import check_modes
+from beacon.cli.otlp_findings import check_otlp_port
 from beacon.cli.target import Target, find
 from beacon.environment import unknown_names
 from beacon.errors import Refused
@@ -46,6 +47,7 @@ def examine(target: Target) -> list[Finding]:
         *check_prices(settings.home),
         *look.check_disk(settings),
         *_port(target, serves),
+        *_otlp_port(target, health, serves),
         *look.check_sockets(settings, serves, beacon),
         *look.check_lock(settings, serves),
         *check_database(settings, _written(target), beacon),
@@ -63,6 +65,17 @@ def _port(target: Target, up: bool) -> list[Finding]:
         what, advice = f"this user may not listen on port {port}", f"Choose another: {beacon('up --port 7474')}"
         return [Finding("problem", "port", what, advice)]
     return look.check_port(port, up, taken, lambda: holder(port), lambda: next_free(settings.host, port), beacon)
+
+
+def _otlp_port(target: Target, health: Health, up: bool) -> list[Finding]:
+    settings = target.settings
+    port = settings.otlp_port or 0
+    try:
+        taken = port > 0 and taken_address("127.0.0.1", port) is not None
+    except PermissionError:
+        what, advice = f"this user may not listen on port {port}", "Set BEACON_OTLP_PORT to one above 1023, or off."
+        return [Finding("warning", "otlp", what, advice)]
+    return check_otlp_port(settings, health, up, taken, lambda: holder(port), target.beacon)
 
 
 def _written(target: Target) -> bool:

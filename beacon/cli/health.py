@@ -48,6 +48,7 @@ class Health(msgspec.Struct):
     db_path: str = ""
     parts: dict[str, str] = {}
     stranger: bool = False
+    otlp_port: int | None = None
 
 
 def read_health(url: str, token: str | None, timeout: float = 2.0) -> Health:
@@ -135,6 +136,11 @@ class Start:
             if now - silent_since > self._limit_s:
                 return "late"
             time.sleep(POLL_S)
+
+    @property
+    def otlp_port(self) -> int | None:
+        """After `healthy`: the second port that takes OpenTelemetry, if there is one."""
+        return self._health.otlp_port
 
     def missing(self) -> str:
         """After `healthy`: what is not there yet all the same, in a sentence or two; empty when all is."""

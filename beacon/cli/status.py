@@ -49,7 +49,8 @@ def head(target: Target, health: Health) -> str:
     feels = f"health {health.status}{detail}" if health.http_status else "its port does not answer"
     if health.http_status == HTTPStatus.UNAUTHORIZED:
         feels = "its port answers 401: it does not take BEACON_TOKEN as it is set here"
-    return f"Beacon at {target.url}, home {target.settings.home}, {feels}"
+    otlp = f", OpenTelemetry on port {health.otlp_port} too" if health.otlp_port is not None else ""
+    return f"Beacon at {target.url}{otlp}, home {target.settings.home}, {feels}"
 
 
 def processes(pid: int, mood: str, states: list[ProcessState]) -> str:

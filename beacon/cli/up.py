@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from beacon.cli import running
 from beacon.cli.banner import already_up, banner
@@ -22,11 +22,15 @@ from beacon.cli.liveness import alive
 from beacon.cli.tail import log_sizes
 from beacon.cli.target import read_settings
 from beacon.cli.words import warn_unknown_names
-from beacon.config import Settings, prepare_directories, resolved_environment
+from beacon.config import Settings, prepare_directories
 from beacon.errors import Refused
 from beacon.ports import holder, next_free, taken_address
+from beacon.resolved import resolved_environment
 from beacon.supervision import answers, render_home
 from beacon.version import VERSION
+
+if TYPE_CHECKING:
+    from beacon.cli.health import Start
 
 LEFTOVER_S = 12.0
 """Seconds to wait for a killed supervisor's processes to free the port: they notice within 0.5 s and stop within 8."""
@@ -157,7 +161,7 @@ def _watch_foreground(settings: Settings, beacon: Invocation, supervisor: int, m
         start = Start(settings, lambda: not alive(supervisor), marks, beacon)
         outcome = start.wait()
         if outcome == "healthy":
-            _say_up(settings, beacon, start.missing(), detached=False)
+            _say_up(settings, beacon, start, detached=False)
         elif outcome != "ended":
             print(start.report(outcome), file=sys.stderr, flush=True)
             if outcome in ("refused", "denied"):
@@ -202,7 +206,7 @@ def _detach(settings: Settings, beacon: Invocation, lock: int) -> int:
         stop(settings, quiet=True)
         raise
     if outcome == "healthy":
-        _say_up(settings, beacon, start.missing(), detached=True)
+        _say_up(settings, beacon, start, detached=True)
         return 0
     print(start.report(outcome), file=sys.stderr)
     if outcome == "ended":
@@ -213,8 +217,9 @@ def _detach(settings: Settings, beacon: Invocation, lock: int) -> int:
     return 1
 
 
-def _say_up(settings: Settings, beacon: Invocation, missing: str, *, detached: bool) -> None:
-    print(banner(settings, beacon, detached=detached), flush=True)
+def _say_up(settings: Settings, beacon: Invocation, start: Start, *, detached: bool) -> None:
+    print(banner(settings, beacon, detached=detached, otlp_port=start.otlp_port), flush=True)
+    missing = start.missing()
     if missing:
         print(missing, file=sys.stderr, flush=True)
 

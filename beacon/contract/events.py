@@ -116,6 +116,7 @@ _MUTABLE = (
     "attributes",
     "annotations",
     "sdk_language",
+    "interrupted",
 )
 
 

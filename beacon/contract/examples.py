@@ -5,6 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+OTLP_SPANS: Mapping[str, Any] = {
+    "resourceSpans": [
+        {
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "my-agent"}}]},
+            "scopeSpans": [
+                {
+                    "scope": {"name": "my-instrumentation"},
+                    "spans": [
+                        {
+                            "traceId": "5b8efff798038103d269b633813fc60c",
+                            "spanId": "eee19b7ec3c1b174",
+                            "name": "chat gpt-4o",
+                            "kind": 3,
+                            "startTimeUnixNano": "1767225600000000000",
+                            "endTimeUnixNano": "1767225601500000000",
+                            "attributes": [
+                                {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
+                                {"key": "gen_ai.request.model", "value": {"stringValue": "gpt-4o"}},
+                                {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "8"}},
+                            ],
+                            "status": {"code": 1},
+                        }
+                    ],
+                }
+            ],
+        }
+    ]
+}
+
 BODIES: Mapping[str, Mapping[str, Any]] = {
     "post_spans": {
         "spans": [
@@ -35,6 +64,32 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
         "prompt_text": '[{"role": "user", "content": "Hello, in French"}]',
         "label": "French",
     },
+    "otlp_traces": OTLP_SPANS,
+    "otlp_traces_older": OTLP_SPANS,
+    "otlp_logs": {
+        "resourceLogs": [
+            {
+                "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "my-agent"}}]},
+                "scopeLogs": [
+                    {
+                        "scope": {"name": "opentelemetry.instrumentation.openai_v2"},
+                        "logRecords": [
+                            {
+                                "traceId": "5b8efff798038103d269b633813fc60c",
+                                "spanId": "eee19b7ec3c1b174",
+                                "timeUnixNano": "1767225601400000000",
+                                "eventName": "gen_ai.user.message",
+                                "body": {
+                                    "kvlistValue": {"values": [{"key": "content", "value": {"stringValue": "Hello"}}]}
+                                },
+                            }
+                        ],
+                    }
+                ],
+            }
+        ]
+    },
+    "otlp_metrics": {"resourceMetrics": []},
     "delete_traces": {"trace_ids": ["trace-1"]},
     "put_tags": {"tags": {"baseline": "true", "branch": "main"}},
     "import_trace": {

@@ -38,6 +38,9 @@ PAYLOAD_BYTES_MAX = 16 * 1024 * 1024
 FINISHED_KEPT = 1_000
 """Finished jobs that stay listed; their payloads go when they finish."""
 
+JOB_ID_ATTRIBUTE = "beacon.job_id"
+"""On every span that a job's worker posts: a conversation's trace has the spans of many jobs, some at the same time."""
+
 TOPIC_JOBS = b"jobs"
 """Topic of `job_updated` frames on the events socket: sent as they are to websockets, never stored, without a seq."""
 
@@ -83,7 +86,8 @@ class JobPage(Struct):
 
 
 class ReplayPayload(Struct):
-    """`attributes`: the span's, as stored, with the modifications merged; `old_completion` is what was recorded."""
+    """`attributes`: the span's, as stored, with the modifications merged; `old_completion` is what was recorded.
+    `other_model`: another is asked than the recorded one."""
 
     trace_id: str
     span_id: str
@@ -92,6 +96,7 @@ class ReplayPayload(Struct):
     old_completion: str | None
     n: int = 1
     stream: bool = False
+    other_model: bool = False
 
 
 class ChatPayload(Struct):

@@ -286,12 +286,14 @@ class Anomaly(Struct):
     span_id: str | None
 
 
-class Anomalies(Struct):
-    """The numbers are computed; `narrative` is the model's words about them, null without a key."""
+class Anomalies(Struct, omit_defaults=True):
+    """The numbers are computed; `narrative` is the model's words about them. It is null where no model can be called,
+    or may be at what it may cost, and `narrative_reason` says why; and where nothing is unusual."""
 
     trace_id: str
     anomalies: list[Anomaly]
     narrative: str | None
+    narrative_reason: str | None = None
 
 
 class ErrorPattern(Struct):
@@ -323,11 +325,14 @@ class MetricDiff(Struct):
     span_count_diff: int
 
 
-class TraceComparison(Struct):
+class TraceComparison(Struct, omit_defaults=True):
+    """`narrative` and `narrative_reason` as in Anomalies."""
+
     divergence_points: list[Divergence]
     metric_diff: MetricDiff
     summary: str
     narrative: str | None
+    narrative_reason: str | None = None
 
 
 class KeyEvent(Struct):

@@ -15,6 +15,8 @@ import msgspec
 from beacon.contract.examples import BODIES
 from beacon.contract.operation import Operation
 from beacon.contract.operations import PUBLIC
+from beacon.contract.otlp import PROTOBUF
+from beacon.contract.otlp_records import RpcStatus
 from beacon.contract.records import ErrorBody
 from beacon.version import VERSION
 
@@ -26,7 +28,8 @@ DESCRIPTION = """\
 Beacon is a local-first debugger for AI agents. Post spans, read traces, watch them live.
 
 Times are Unix epoch seconds, durations milliseconds, costs US dollars. Every answer of 400 and above is
-`{"detail": "..."}`: one sentence that says what is wrong and what to do. Bodies may be compressed
+`{"detail": "..."}`: one sentence that says what is wrong and what to do; OpenTelemetry's paths answer in OTLP's form
+instead. Bodies may be compressed
 (`Content-Encoding: gzip`, `deflate` or `zstd`) and have at most 64 MiB, compressed or not.
 
 Live events come over the websocket `/ws/live`, one JSON object a message: `trace_created`, `span_created`,
@@ -38,7 +41,7 @@ anew what it shows. Send `{"action": "subscribe_trace", "trace_id": "..."}` for 
 _STATUS_TEXT = {
     400: "Well-formed, but it cannot be done",
     401: "A token is asked for (BEACON_TOKEN)",
-    403: "The Host is not a name of Beacon's; or something would be changed, and the Origin is not one it trusts",
+    403: "The Host is not a name of Beacon's, or the page that asks is not one it trusts (Origin, Sec-Fetch-Site)",
     404: "There is no such thing",
     409: "It exists already",
     413: "The body is too large",
@@ -52,11 +55,23 @@ _BUG = "Any other error; a bug of Beacon's is a 500 whose `error_id` stands in i
 
 _EVERYWHERE = (401, 403)
 
+_OTLP_TEXT = {
+    **{status: _STATUS_TEXT[status] for status in (401, 403, 413, 503)},
+    400: "The body cannot be decoded; not to be sent again. Code 13: a bug of Beacon's, found in its log by the id",
+    415: "The content type is neither of OTLP's two (then the answer is text), or the encoding is not known",
+}
+"""Of the paths of OTLP, whose errors are a google.rpc.Status in the encoding of the request."""
+
+_BINARY: Json = {PROTOBUF.decode(): {"schema": {"type": "string", "format": "binary"}}}
+
 
 def openapi(operations: Iterable[Operation] = PUBLIC) -> Json:
     """The whole document. Deterministic: the same table gives the same text."""
     table = tuple(operations)
     models = {m for op in table for m in (op.query, op.body, op.response) if m is not None} | {ErrorBody}
+    with_otlp = any(op.protocol == "otlp" for op in table)
+    if with_otlp:
+        models.add(RpcStatus)
     _, components = msgspec.json.schema_components(sorted(models, key=str), ref_template=_REF)
     paths: dict[str, Json] = {}
     for op in table:
@@ -78,7 +93,8 @@ def openapi(operations: Iterable[Operation] = PUBLIC) -> Json:
         "components": {
             "schemas": {name: _cleaned(components[name]) for name in sorted(components)},
             "responses": {_error_name(status): _error(status) for status in sorted(_STATUS_TEXT)}
-            | {"Bug": _error(None)},
+            | {"Bug": _error(None)}
+            | ({_otlp_error_name(status): _otlp_error(status) for status in sorted(_OTLP_TEXT)} if with_otlp else {}),
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "Asked for where BEACON_TOKEN is set"}
             },
@@ -93,6 +109,8 @@ def openapi_json(operations: Iterable[Operation] = PUBLIC) -> bytes:
 
 def _operation(op: Operation, components: Json) -> Json:
     out: Json = {"operationId": op.name, "summary": op.summary, "tags": [op.tag]}
+    if op.aliases:
+        out["description"] = f"The same at {', '.join(f'`{path}`' for path in op.aliases)}."
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"\{(\w+)\}", op.path)
@@ -106,6 +124,8 @@ def _operation(op: Operation, components: Json) -> Json:
             "required": True,
             "content": {"application/json": {"schema": _reference(op.body), "example": BODIES[op.name]}},
         }
+        if op.protocol == "otlp":
+            out["requestBody"]["content"] |= _BINARY
     out["responses"] = _responses(op)
     return out
 
@@ -135,7 +155,9 @@ def _without_null(schema: Json) -> Json:
 def _responses(op: Operation) -> Json:
     content: Json = {}
     for content_type in op.content_types:
-        if content_type != "application/json":
+        if content_type in _BINARY:
+            content |= _BINARY
+        elif content_type != "application/json":
             content[content_type] = {"schema": {"type": "string"}}
         elif op.response is None:
             content[content_type] = {"schema": {"type": "object"}}
@@ -143,8 +165,9 @@ def _responses(op: Operation) -> Json:
             schema = _reference(op.response)
             content[content_type] = {"schema": {"anyOf": [schema, {"type": "null"}]} if op.nullable else schema}
     responses: Json = {str(op.success): {"description": "Done" if op.method != "GET" else "Found", "content": content}}
+    name_of = _otlp_error_name if op.protocol == "otlp" else _error_name
     for status in sorted({*op.errors, *_EVERYWHERE}):
-        responses[str(status)] = {"$ref": f"#/components/responses/{_error_name(status)}"}
+        responses[str(status)] = {"$ref": f"#/components/responses/{name_of(status)}"}
     if op.name == "get_health":
         responses["503"] = {**_error(503), "content": content}
     responses["default"] = {"$ref": "#/components/responses/Bug"}
@@ -162,6 +185,19 @@ def _error(status: int | None) -> Json:
     }
     if status == 503:
         out["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
+    return out
+
+
+def _otlp_error_name(status: int) -> str:
+    return f"OtlpError{status}"
+
+
+def _otlp_error(status: int) -> Json:
+    out = _error(status)
+    out["description"] = _OTLP_TEXT[status]
+    out["content"] = {"application/json": {"schema": _reference(RpcStatus)}, **_BINARY}
+    if status == 415:
+        out["content"]["text/plain"] = {"schema": {"type": "string"}}
     return out
 
 

@@ -12,9 +12,14 @@ Lane = Literal["spans", "short", "long", "llm"]
 calls of a model, which wait for minutes."""
 
 
+Protocol = Literal["beacon", "otlp"]
+"""In whose form bodies come and errors are answered: Beacon's `{"detail": …}`, or OTLP's (beacon/contract/otlp.py)."""
+
+
 class Operation(Struct, frozen=True, kw_only=True):
     """One route. `body` is the model of the request body, decoded before the handler is called, unless `raw_body`:
-    then the handler gets the bytes. `errors` are the statuses of 400 and above it documents beside the common ones."""
+    then the handler gets the bytes. `errors` are the statuses of 400 and above it documents beside the common ones.
+    `aliases` are further paths that mean the same. `discarded`: the handler reads the body itself, and keeps none."""
 
     name: str
     method: str
@@ -31,3 +36,6 @@ class Operation(Struct, frozen=True, kw_only=True):
     errors: tuple[int, ...] = ()
     lane: Lane = "short"
     nullable: bool = False
+    aliases: tuple[str, ...] = ()
+    protocol: Protocol = "beacon"
+    discarded: bool = False

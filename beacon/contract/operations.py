@@ -10,6 +10,7 @@ from beacon.contract import records as rec
 from beacon.contract import requests as req
 from beacon.contract.llm_operations import ANALYSIS, DEMO, JOBS, KEY_TEST, PLAYGROUND, REPLAY, SETTINGS, WORKER
 from beacon.contract.operation import Operation, Owner
+from beacon.contract.otlp_operations import OTLP
 
 PUBLIC: tuple[Operation, ...] = (
     # ------------------------------------------------------------ spans
@@ -32,9 +33,9 @@ PUBLIC: tuple[Operation, ...] = (
         path="/v1/spans/{span_id}",
         owner="query",
         tag="spans",
-        summary="One span, whole",
+        summary="One span, whole, with what OpenTelemetry says beside it",
         query=req.WhichTrace,
-        response=rec.Span,
+        response=rec.WholeSpan,
         errors=(404, 422, 503),
     ),
     Operation(
@@ -189,6 +190,17 @@ PUBLIC: tuple[Operation, ...] = (
         content_types=("application/json", "text/csv"),
         errors=(400, 404, 422, 503),
     ),
+    Operation(
+        name="list_sessions",
+        method="GET",
+        path="/v1/sessions",
+        owner="query",
+        tag="traces",
+        summary="Sessions: traces that belong together, the newest first",
+        query=req.ListSessions,
+        response=rec.SessionPage,
+        errors=(422, 503),
+    ),
     # ------------------------------------------------------------ search and figures
     Operation(
         name="search",
@@ -253,6 +265,8 @@ PUBLIC: tuple[Operation, ...] = (
     *DEMO,
     *ANALYSIS,
     *JOBS,
+    # ------------------------------------------------------------ OpenTelemetry
+    *OTLP,
     # ------------------------------------------------------------ the edge itself
     Operation(
         name="get_health",
@@ -300,6 +314,15 @@ INTERNAL: tuple[Operation, ...] = (
         owner="ingest",
         tag="internal",
         summary="A worker says it is there; it must say so again within WORKER_TTL_S",
+    ),
+    Operation(
+        name="end_run",
+        method="POST",
+        path="/internal/runs/{run_id}/end",
+        owner="ingest",
+        tag="internal",
+        summary="A program that `beacon run` started has ended: what is open of it is interrupted",
+        response=rec.RunEnd,
     ),
     Operation(
         name="query_health",

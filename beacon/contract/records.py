@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 SpanType = Literal[
     "llm_call",
@@ -43,6 +43,68 @@ class Span(Struct, gc=False):
     attributes: JsonObject
     annotations: JsonArray
     sdk_language: str | None
+    interrupted: Annotated[
+        bool, Meta(description="It is open, and nothing more is expected of it: its program has ended or fallen silent")
+    ]
+
+
+UnixNano = Annotated[str, Meta(pattern="^[0-9]{1,19}$", description="Nanoseconds since 1970, in decimal digits")]
+
+SpanKind = Literal["unspecified", "internal", "server", "client", "producer", "consumer"]
+
+
+class SpanEvent(Struct):
+    """Something that happened in a span, at `time` in epoch seconds."""
+
+    name: str
+    time: float
+    attributes: JsonObject
+
+
+class SpanLink(Struct):
+    """A span of this or another trace that this one has to do with."""
+
+    trace_id: str
+    span_id: str
+    trace_state: str
+    attributes: JsonObject
+
+
+class SpanScope(Struct):
+    """The instrumentation that made the span."""
+
+    name: str
+    version: str
+    attributes: JsonObject
+
+
+class WholeSpan(Span):
+    """A span with what OpenTelemetry says beside it; these fields are absent where it did not come that way, so that
+    such a span reads here as it does among others."""
+
+    kind: SpanKind | UnsetType = UNSET
+    trace_state: str | UnsetType = UNSET
+    events: list[SpanEvent] | UnsetType = UNSET
+    links: list[SpanLink] | UnsetType = UNSET
+    resource: JsonObject | UnsetType = UNSET
+    scope: SpanScope | UnsetType = UNSET
+
+
+class SpanOtel(Struct):
+    """What OpenTelemetry says beside a span, in OTLP's own JSON form: as an export keeps it. The times are the span's
+    own in nanoseconds, which seconds do not hold."""
+
+    resource: JsonObject
+    scope: JsonObject
+    span: JsonObject
+    start_ns: UnixNano | None = None
+    end_ns: UnixNano | None = None
+
+
+class ExportedSpan(Span):
+    """A span of an export; `otel` is there where it came by OpenTelemetry."""
+
+    otel: SpanOtel | UnsetType = UNSET
 
 
 class TraceSummary(Struct):
@@ -64,6 +126,7 @@ class TraceSummary(Struct):
     running_count: int
     unpriced_count: int
     created_at: float
+    interrupted_count: Annotated[int, Meta(description="Spans that are interrupted; `running_count` leaves them out")]
 
 
 class TraceDetail(TraceSummary):
@@ -166,6 +229,15 @@ class PromptVersions(Struct):
     versions: list[PromptVersion]
 
 
+class RunEnd(Struct):
+    """What came of a program under `beacon run`: its traces, newest first (the first ten of `trace_count`), and how
+    many spans its end cut short."""
+
+    interrupted: int = 0
+    trace_count: int = 0
+    trace_ids: list[str] = []
+
+
 class Imported(Struct):
     trace_id: str
     span_count: int
@@ -178,7 +250,7 @@ class TraceExport(Struct):
     format: str
     exported_at: float
     trace: TraceSummary
-    spans: list[Span]
+    spans: list[ExportedSpan]
 
 
 class TraceExports(Struct):
@@ -189,7 +261,8 @@ class TraceExports(Struct):
 
 
 class SearchHit(Struct):
-    """`offsets` are the [start, end) characters of the match inside `match_context`."""
+    """`offsets` are the [start, end) characters of the match inside `match_context`; `start_time` is the span's, in
+    epoch seconds."""
 
     trace_id: str
     span_id: str
@@ -198,12 +271,38 @@ class SearchHit(Struct):
     trace_name: str
     field: str
     offsets: tuple[int, int]
+    span_type: SpanType
+    start_time: float
 
 
 class SearchPage(Struct):
     results: list[SearchHit]
     total: int
     total_relation: Literal["eq", "gte"]
+
+
+class Session(Struct):
+    """The traces of one session. `error_count` and `running_count` count traces; `first_seen` is when the first of them
+    was stored, `last_seen` when something of them last was, in epoch seconds."""
+
+    session_id: str
+    trace_count: int
+    total_cost_usd: float
+    total_tokens: int
+    error_count: int
+    running_count: int
+    unpriced_count: int
+    first_seen: float
+    last_seen: float
+
+
+class SessionPage(Struct):
+    """Sessions, the one that something was last stored of first."""
+
+    sessions: list[Session]
+    total: int
+    limit: int
+    offset: int
 
 
 class Stats(Struct):
@@ -268,6 +367,7 @@ class Health(Struct):
     version: str
     db_path: str
     parts: Parts
+    otlp_port: Annotated[int | None, Meta(description="The second port that takes OpenTelemetry; null: none")]
 
 
 class ErrorPlace(Struct):

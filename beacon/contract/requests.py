@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from beacon.contract.limits import ID_PATTERN, PAGE_DEFAULT, PAGE_MAX, TIME_MAX_S
-from beacon.contract.records import Annotation, SpanType, Status
+from beacon.contract.records import Annotation, SpanOtel, SpanType, Status
 
 Id = Annotated[str, Meta(pattern=ID_PATTERN, max_length=128)]
 Seconds = Annotated[float, Meta(ge=0, le=TIME_MAX_S, description="Unix epoch seconds")]
@@ -64,9 +64,11 @@ class CreatePromptVersion(Struct):
 
 
 class ImportedSpan(SpanInput, kw_only=True, gc=False):
-    """A span of an export: as SpanInput, with its notes."""
+    """A span of an export: as SpanInput, with its notes, and what came by OpenTelemetry."""
 
     annotations: list[Annotation] = []
+    interrupted: bool = False
+    otel: SpanOtel | UnsetType = UNSET
 
 
 class ImportedTrace(Struct):
@@ -156,12 +158,24 @@ class ListTraces(Struct, kw_only=True):
     count: Annotated[bool, Meta(description="Whether to count all that match; false answers sooner")] = True
 
 
-class GetTrace(Struct):
-    """`fields=light` leaves the attributes out."""
+class ListSessions(Struct, kw_only=True):
+    limit: Limit = PAGE_DEFAULT
+    offset: Offset = 0
+    q: (
+        Annotated[
+            str, Meta(min_length=1, max_length=500, description="Sessions whose id holds this text, in any letter case")
+        ]
+        | None
+    ) = None
 
-    fields: Annotated[Literal["full", "light"], Meta(description="`light` leaves the attributes of the spans out")] = (
-        "full"
-    )
+
+class GetTrace(Struct):
+    """`fields=light` has a label, tokens and cost in place of the attributes."""
+
+    fields: Annotated[
+        Literal["full", "light"],
+        Meta(description="`light` leaves the attributes of the spans out, for a `label`, `tokens` and `cost_usd`"),
+    ] = "full"
 
 
 class Search(Struct, kw_only=True):

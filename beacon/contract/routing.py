@@ -18,7 +18,8 @@ class Routes:
         self._patterns: dict[int, list[tuple[tuple[str, ...], dict[str, Operation]]]] = {}
         for op in operations:
             if "{" not in op.path:
-                self._fixed.setdefault(op.path, {})[op.method] = op
+                for path in (op.path, *op.aliases):
+                    self._fixed.setdefault(path, {})[op.method] = op
                 continue
             segments = tuple(op.path.split("/"))
             for known, methods in self._patterns.setdefault(len(segments), []):

@@ -6,6 +6,7 @@ way (a trace of 500 spans is 1.6 MB).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -17,18 +18,19 @@ from beacon.contract.units import duration_ms, seconds_from_ns, usd_from_pico
 
 SPAN_COLUMNS = (
     "s.span_id, t.trace_id, s.parent_span_id, s.span_type, s.name, s.status, s.error_message, s.start_ns, s.end_ns, "
-    "CAST(a.attributes AS BLOB), CAST(s.annotations AS BLOB), s.sdk_language"
+    "CAST(a.attributes AS BLOB), CAST(s.annotations AS BLOB), s.sdk_language, s.interrupted"
 )
 """For `FROM spans s JOIN traces t USING (trace_row) JOIN span_attributes a USING (span_row)`."""
 
 TRACE_COLUMNS = (
     "t.trace_id, t.name, t.start_ns, t.end_ns, t.span_count, t.status, t.cost_pico, t.tokens, "
-    "CAST(t.tags AS BLOB), t.sdk_language, t.session_id, t.error_count, t.running_count, t.unpriced_count, t.created_ns"
+    "CAST(t.tags AS BLOB), t.sdk_language, t.session_id, t.error_count, t.running_count, t.unpriced_count, "
+    "t.created_ns, t.interrupted_count"
 )
 """For `FROM traces t`."""
 
 
-def span_of(row: tuple[Any, ...]) -> Span:
+def span_of(row: Sequence[Any]) -> Span:
     """A row of SPAN_COLUMNS as a Span."""
     start_ns, end_ns = row[7], row[8]
     return Span(
@@ -45,6 +47,7 @@ def span_of(row: tuple[Any, ...]) -> Span:
         Raw(row[9]),
         Raw(row[10]),
         row[11],
+        bool(row[12]),
     )
 
 
@@ -68,6 +71,7 @@ def trace_of(row: tuple[Any, ...]) -> TraceSummary:
         row[12],
         row[13],
         seconds_from_ns(row[14]),
+        row[15],
     )
 
 

@@ -19,6 +19,7 @@ from beacon.contract.requests import SortKey
 from beacon.contract.routing import Routes
 from beacon.errors import Invalid, UnsupportedMedia
 from beacon.web.body import Body, BodyBudget, Disconnected
+from beacon.web.otlp import check_otlp_content_type, otlp_error_reply
 from beacon.web.reply import Reply, error_reply, send_reply
 from beacon.web.wording import plainly
 
@@ -66,6 +67,7 @@ class Application:
             return
 
     async def _answer(self, scope: Scope, receive: Receive, body: Body) -> Reply:
+        operation: Operation | None = None
         try:
             # the raw path: an encoded slash must stay inside its segment
             operation, path = self._routes.match(scope["method"], scope["raw_path"].decode("ascii"))
@@ -73,13 +75,19 @@ class Application:
             if operation.query is not None:
                 call.query = self._queries[operation.name](scope["query_string"])
             if operation.body is not None:
-                check_content_type(call.headers)
-                raw = await body.read(call.headers, receive)
-                call.body = raw if operation.raw_body else self._decode(operation, raw)
+                if operation.protocol == "otlp":
+                    check_otlp_content_type(call.headers.get(b"content-type"))
+                else:
+                    check_content_type(call.headers)
+                if not operation.discarded:
+                    raw = await body.read(call.headers, receive)
+                    call.body = raw if operation.raw_body else self._decode(operation, raw)
             return await self._handlers[operation.name](call)
         except Disconnected:
             raise
         except Exception as e:
+            if operation is not None and operation.protocol == "otlp":
+                return otlp_error_reply(e, dict(scope["headers"]).get(b"content-type"))
             return error_reply(e)
 
     def _decode(self, operation: Operation, raw: bytes) -> Any:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 import socket
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from beacon.contract.records import ErrorBody, encode
 from beacon.web.frames import LiveProtocol
+from beacon.web.http2 import PREFACE, Http2Refusal, Warned
 from beacon.web.wire import Corked, Pieces
 
 log = logging.getLogger("beacon.web")
@@ -137,6 +140,49 @@ class HttpProtocol(HttpToolsProtocol):
         )
 
 
+_HTTP2_LINE = PREFACE.partition(b"SM")[0]
+
+
+class PortProtocol(HttpProtocol):
+    """A connection to a port, where not everybody speaks HTTP/1.1."""
+
+    def __init__(self, *args: Any, warned: Warned, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._warned = warned
+        self._bare: asyncio.Transport | None = None
+        self._first: bytes | None = b""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._bare = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self._first is not None:
+            data = self._first + data
+            if PREFACE.startswith(data):
+                self._first = data
+                if data != PREFACE:
+                    return  # it may become one yet: "P" begins POST and PUT too
+            if data.startswith(PREFACE) and self._bare is not None:
+                self._become_http2(self._bare, data)
+                return
+            if data.startswith(_HTTP2_LINE):
+                self.send_400_response("")  # the parser takes it for HTTP/2 and waits for ever
+                return
+            self._first = None
+        super().data_received(data)
+
+    def _become_http2(self, transport: asyncio.Transport, data: bytes) -> None:
+        self.connections.discard(self)
+        refusal = Http2Refusal(transport, self.connections, self._warned)
+        transport.set_protocol(refusal)
+        refusal.data_received(data)
+
+
+Serve = Callable[[Any, Sequence[socket.socket]], Awaitable[None]]
+"""Serves an application on further bound sockets, until the server stops."""
+
+
 async def serve_unix(app: Any, path: Path) -> None:
     """Serve `app` on the unix socket `path` until SIGTERM or SIGINT."""
     with contextlib.suppress(FileNotFoundError):
@@ -144,18 +190,45 @@ async def serve_unix(app: Any, path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(path))
         path.chmod(0o600)
-        await _serve(app, [listener], websockets=False)
+        await _serve(_Server(_config(app, HttpProtocol, websockets=False)), [listener])
 
 
-async def serve_port(app: Any, listeners: list[socket.socket]) -> None:
-    """Serve `app`, websockets too, on bound TCP sockets until SIGTERM or SIGINT."""
-    await _serve(app, listeners, websockets=True)
+async def serve_port(
+    app: Any, listeners: list[socket.socket], started: Callable[[Serve], Awaitable[None]] | None = None
+) -> None:
+    """Serve `app`, websockets too, on bound TCP sockets until SIGTERM or SIGINT. `started` is awaited once it is
+    served, with what serves others beside it."""
+    http = functools.partial(PortProtocol, warned=Warned(asyncio.get_running_loop().time))
+    await _serve(_Server(_config(app, http, websockets=True), started), listeners)
 
 
-async def _serve(app: Any, listeners: list[socket.socket], *, websockets: bool) -> None:
-    config = uvicorn.Config(
+class _Server(uvicorn.Server):
+    """uvicorn's, which can be given more to serve while it runs."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[Serve], Awaitable[None]] | None = None) -> None:
+        super().__init__(config)
+        self._when_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._when_started is not None:
+            await self._when_started(self._add)
+
+    async def _add(self, app: Any, listeners: Sequence[socket.socket]) -> None:
+        http: Any = self.config.http_protocol_class
+        config = _config(app, http, websockets=True)
+        config.load()
+        make = functools.partial(http, config=config, server_state=self.server_state, app_state={})
+        loop = asyncio.get_running_loop()
+        for listener in listeners:
+            # closed at a stop with those the server began with
+            self.servers.append(await loop.create_server(make, sock=listener, backlog=BACKLOG))
+
+
+def _config(app: Any, http: Any, *, websockets: bool) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
-        http=HttpProtocol,
+        http=http,
         # the sans-io websockets protocol: 102,000-130,000 frames of 2.8 KB a second, against 66,000 of `websockets`
         ws=LiveProtocol if websockets else "none",
         ws_per_message_deflate=False,  # loopback: compressing costs more than it saves
@@ -170,8 +243,11 @@ async def _serve(app: Any, listeners: list[socket.socket], *, websockets: bool) 
         timeout_graceful_shutdown=GRACE_S,
         backlog=BACKLOG,
     )
+
+
+async def _serve(server: uvicorn.Server, listeners: list[socket.socket]) -> None:
     # uvicorn re-raises the signal it caught once it has stopped. With the default action that would end the process
     # there and then, before its own clean-up (closing the database, removing sockets); so a handler that does nothing.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    await uvicorn.Server(config).serve(sockets=listeners)
+    await server.serve(sockets=listeners)

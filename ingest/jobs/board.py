@@ -146,7 +146,7 @@ def create(build: Callable[[Transaction], NewJob], asked: Asked | None = None) -
             ),
         )
         if new.arrivals:
-            _, tx.changes = store(tx.db, tx.counters, [new.arrivals], tx.now_ns)
+            store(tx, [new.arrivals])
         return _load(tx.db, job_id), True
 
     return command

@@ -8,8 +8,8 @@ import sys
 import msgspec
 
 from beacon import keys
-from beacon.config import load_settings
 from beacon.models import list_models
+from beacon.resolved import load_settings
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from beacon.config import Settings
 from beacon.contract.jobs import ReplayPayload
 from beacon.contract.llm_records import ReplayRequest
 from beacon.errors import BadRequest, NotFound
-from beacon.recorded import merged, recorded_endpoint
+from beacon.recorded import asked_model, merged, recorded_endpoint
 from beacon.web import Call, Reply
 from ingest.database import Transaction
 from ingest.jobs.board import NewJob
@@ -50,7 +50,14 @@ class ReplayHandlers:
             kind="replay",
             label=f"Replay of {span.name[:LABEL_CHARS]}{times}",
             payload=ReplayPayload(
-                trace_id, span.span_id, span.name, attributes, _completion(stored), asked.n, asked.stream
+                trace_id,
+                span.span_id,
+                span.name,
+                attributes,
+                _completion(stored),
+                asked.n,
+                asked.stream,
+                asked_model(attributes) != asked_model(stored),
             ),
             deadline_s=DEADLINES["replay"],
             trace_id=trace_id,

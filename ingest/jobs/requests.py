@@ -48,7 +48,11 @@ class JobRequests:
         `JobFailed`, `Unavailable` when no worker came for it, `Disconnected`."""
         waiting = await self.start(call, build)
         if stream:
-            return Reply(content_type=EVENT_STREAM, headers=STREAM_HEADERS, stream=_events(call, waiting))
+            headers = [*STREAM_HEADERS]
+            if isinstance(waiting, Waiting):
+                # before the first word: who cancels has to name the job
+                headers.append((b"beacon-job-id", waiting.job.job_id.encode()))
+            return Reply(content_type=EVENT_STREAM, headers=headers, stream=_events(call, waiting))
         ended = waiting if isinstance(waiting, Ended) else await _until_ended(call, waiting)
         return Reply(chunks=(result_of(ended).encode(),))
 
@@ -59,14 +63,18 @@ class JobRequests:
 
 def asked_of(call: Call) -> Asked | None:
     """The Idempotency-Key of a request with a body, and a hash of what it asks; without a body nothing is paid for that
-    must not be done twice. Raises `BadRequest` for a key that is none."""
+    must not be done twice. Whether the answer is to be streamed is not part of it: who lost a stream may ask for the
+    whole, and the reverse. Raises `BadRequest` for a key that is none."""
     given = call.headers.get(b"idempotency-key")
     if given is None or call.body is None:
         return None
     key = given.decode("latin-1").strip()
     if not 1 <= len(key) <= KEY_CHARS_MAX or not key.isascii() or not key.isprintable():
         raise BadRequest(f"The Idempotency-Key must be 1 to {KEY_CHARS_MAX} printable ASCII characters.")
-    what = (call.operation.name, sorted(call.path.items()), msgspec.to_builtins(call.body))
+    body = msgspec.to_builtins(call.body)
+    if isinstance(body, dict):
+        body.pop("stream", None)
+    what = (call.operation.name, sorted(call.path.items()), body)
     return Asked(key, hashlib.sha256(msgspec.json.encode(what, order="deterministic")).hexdigest())
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from beacon.contract.jobs import Job
+from beacon.contract.jobs import JOB_ID_ATTRIBUTE, Job
 from beacon.contract.requests import SpanInput
-from beacon.contract.units import ns_from_seconds, seconds_from_ns
+from beacon.contract.units import seconds_from_ns
 from ingest.database import Transaction
 from ingest.decode import check_span
 from ingest.spans import store
@@ -12,15 +12,23 @@ from ingest.spans import store
 OWN_SPANS = ("chat", "compare", "compare_prompts", "demo")
 """The kinds of job that post spans of their own. A replay names a trace too, but that is somebody else's."""
 
+_RUNNING = (
+    "SELECT s.span_id FROM traces t JOIN spans s ON s.trace_row = t.trace_row "
+    "JOIN span_attributes a ON a.span_row = s.span_row "
+    "WHERE t.trace_id = :trace AND s.end_ns IS NULL AND (s.span_id = :root "
+    "OR CASE WHEN json_valid(a.attributes) THEN json_extract(a.attributes, :path) END = :job)"
+)
+"""A job that names a span made it itself, before there was a job to name: the root of a demo."""
+
 
 def end_running_spans(tx: Transaction, job: Job, message: str) -> None:
-    """End what `job` left running, in error; earlier turns of the same conversation stay as they are."""
+    """End what `job` left running, in error; other turns of the same conversation stay as they are, earlier ones and
+    those that run beside it."""
     if job.kind not in OWN_SPANS or job.trace_id is None:
         return
     running = tx.db.execute(
-        "SELECT s.span_id FROM traces t JOIN spans s ON s.trace_row = t.trace_row "
-        "WHERE t.trace_id = ? AND s.end_ns IS NULL AND s.created_ns >= ?",
-        (job.trace_id, ns_from_seconds(job.created_at) - 1_000),  # seconds as a float are exact to 0.3 us
+        _RUNNING,
+        {"trace": job.trace_id, "root": job.span_id, "job": job.job_id, "path": f'$."{JOB_ID_ATTRIBUTE}"'},
     ).fetchall()
     if not running:
         return
@@ -32,6 +40,4 @@ def end_running_spans(tx: Transaction, job: Job, message: str) -> None:
         )
         for i, (span_id,) in enumerate(running)
     ]
-    _, changes = store(tx.db, tx.counters, [arrivals], tx.now_ns)
-    tx.changes.traces_updated += changes.traces_updated
-    tx.changes.spans += changes.spans
+    store(tx, [arrivals])

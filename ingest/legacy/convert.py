@@ -93,7 +93,7 @@ def convert_span(row: LegacySpan) -> ConvertedSpan:
     span = SpanState(
         0, 0, span_id, parent, span_type, name, status, text_of(row.error_message), start_ns, end_ns,
         columns.model, columns.tokens, columns.cost_pico, columns.framework, columns.session_id,
-        language, annotations, created_ns, 0, 0, 0 if end_ns is None else ALL_FIELDS,
+        language, None, annotations, created_ns, 0, 0, 0 if end_ns is None else ALL_FIELDS, 0,
         _with_notes(text, decoded, notes) if notes else text,
     )  # fmt: skip
     return ConvertedSpan(trace_id, span, notes)

@@ -35,7 +35,8 @@ from ingest.legacy.files import NotWhole
 from ingest.legacy.layout import Layout, LegacySpan
 from ingest.legacy.progress import Progress
 from ingest.merge import SpanState
-from ingest.rollup import TraceState, add, new_trace
+from ingest.nesting import Node, covered, node_of
+from ingest.rollup import TraceState, add, cover, new_trace
 
 BATCH_SPANS = 128
 BATCH_BYTES = 8 << 20
@@ -123,8 +124,8 @@ def _write_traces(old: sqlite3.Connection, layout: Layout, new: sqlite3.Connecti
             row += 1
             rows.append(
                 (
-                    row, trace.trace_id, "", "unset", 0, None, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", None, None, None,
-                    trace.sdk_language, trace.tags, trace.created_ns, row, row,
+                    row, trace.trace_id, "", "unset", 0, None, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", None, None, None,
+                    trace.sdk_language, None, trace.tags, trace.created_ns, row, row, trace.created_ns, None,
                 )
             )  # fmt: skip
             if trace.mended:
@@ -208,15 +209,20 @@ def _roll_up(new: sqlite3.Connection) -> None:
 
 def _traces_of(new: sqlite3.Connection) -> Iterator[TraceState]:
     trace: TraceState | None = None
+    nodes: list[Node] = []
     for row in new.execute(SPANS_BY_TRACE):
         span = SpanState(*(*row, ""))
         if trace is not None and trace.trace_row == span.trace_row:
             add(trace, span)
+            nodes.append(node_of(span))
             continue
         if trace is not None:
+            cover(trace, covered(nodes))
             yield trace
         trace = new_trace(span.trace_row, "", span, 0)
+        nodes = [node_of(span)]
     if trace is not None:
+        cover(trace, covered(nodes))
         yield trace
 
 

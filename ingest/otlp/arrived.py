@@ -16,6 +16,7 @@ class Otel(Struct, gc=False):
     run_id: str | None = None  # beacon.run_id of the resource: the program was started by `beacon run`
     listens: tuple[str, ...] = ()  # addresses of content for this span, beside its own
     tags: dict[str, str] = {}  # for the trace, where it does not have them
+    tags_whole: bool = False  # they came in an export of Beacon's, and are all the trace had
 
 
 class Content(Struct, gc=False):

@@ -24,6 +24,13 @@ class Tokens(Struct):
     reasoning: int | None = None
 
 
+class StandsFor(Struct):
+    """The span that a pending span is an open copy of."""
+
+    span_id: str
+    parent_span_id: str | None
+
+
 class Facts(Struct, kw_only=True):
     """None, or empty, is: the span does not say."""
 
@@ -72,3 +79,5 @@ class Facts(Struct, kw_only=True):
     tags: dict[str, str] = {}  # for the trace
     more: dict[str, Any] = {}  # further attributes of Beacon's, by their whole names
     listens: list[str] = []  # addresses of content that comes apart from the span (ingest/otlp/contents.py)
+    stands_for: StandsFor | None = None  # this span is an open copy of another, sent when that one started
+    tells: str | None = None  # what this span says of a call goes to that address too (a streamed answer's sibling)

@@ -1,7 +1,7 @@
 """OTLP as Beacon reads it: what decoding makes of protobuf and JSON alike, and the dialects read. Pure.
 
-Values of attributes are plain Python: str, int, float (NaN and infinities too), bool, None for an empty AnyValue, bytes,
-lists, and dicts for kvlists (opentelemetry-proto, common/v1/common.proto). Ids are lower-case hex, times integer
+Values of attributes are plain Python: str, int, float (NaN and infinities too), bool, None for an empty AnyValue,
+bytes, lists, and dicts for kvlists (opentelemetry-proto, common/v1/common.proto). Ids are lower-case hex, times integer
 nanoseconds since 1970.
 """
 
@@ -15,21 +15,24 @@ Attributes = dict[str, Any]
 
 
 class Resource(Struct):
-    """Who sent it; one object for all the spans of a ResourceSpans."""
+    """Who sent it; one object for all the spans of a ResourceSpans. `read` is what mapping makes of it, once for all of
+    them."""
 
     attributes: Attributes
     schema_url: str = ""
     dropped: int = 0
+    read: Any = None
 
 
 class Scope(Struct):
-    """The instrumentation; one object for all the spans of a ScopeSpans."""
+    """The instrumentation; one object for all the spans of a ScopeSpans. `read` as in Resource."""
 
     name: str = ""
     version: str = ""
     attributes: Attributes = {}
     schema_url: str = ""
     dropped: int = 0
+    read: Any = None
 
 
 class Event(Struct):
@@ -75,7 +78,8 @@ class OtlpSpan(Struct):
 
 
 class LogRecord(Struct):
-    """One log record that names a span. `event_name` is OTLP's field, or the attribute `event.name`."""
+    """One log record that names a span. `event_name` is OTLP's field, or the attribute `event.name`. `index` is its
+    place in the request: it orders records of one time."""
 
     trace_id: str
     span_id: str
@@ -85,3 +89,4 @@ class LogRecord(Struct):
     attributes: Attributes
     resource: Resource
     scope: Scope
+    index: int = 0

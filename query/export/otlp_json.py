@@ -1,58 +1,108 @@
 """Spans as OTLP JSON (opentelemetry-proto, ExportTraceServiceRequest). Pure.
 
-Ids that are not OTLP's (32 and 16 lower-case hex digits, not all zero) are hashed to such, the same id always to the
-same digits, and kept in the attributes `beacon.trace_id`, `beacon.span_id`, `beacon.parent_span_id`. What OTLP has no
-field for stands under `beacon.*`.
+What came by OpenTelemetry goes as it came: by resource and scope, with kind, events, links and whatever else Beacon has
+no field for. Ids that are not OTLP's are hashed to such, the same id always to the same digits, and kept in the
+attributes `beacon.trace_id`, `beacon.span_id`, `beacon.parent_span_id`. What OTLP has no field for stands under
+`beacon.*`: the trace's name and tags in its first resource, and in that of Beacon's own spans. POST /v1/traces makes of
+the document the trace that it was made of.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 from typing import Any
 
 import msgspec
 
+from beacon.contract.otlp_ids import SPAN_ID_DIGITS, TRACE_ID_DIGITS, hex_id
 from beacon.contract.records import TraceSummary, encode
 from beacon.version import VERSION
-from query.export.trace_walk import SpanRow
+from query.export.trace_walk import OtelColumns, SpanRow
 
 CONTENT_TYPE = b"application/json"
 
-TRACE_ID_DIGITS = 32
-SPAN_ID_DIGITS = 16
-
-_HEX = re.compile(r"[0-9a-f]+")
 _KIND_INTERNAL = 1
 _KIND_CLIENT = 3
 _STATUS_CODES = {"unset": 0, "ok": 1, "error": 2}
 _INT64 = range(-(2**63), 2**63)
 
+_AS_THEY_CAME = (
+    "kind",
+    "flags",
+    "traceState",
+    "name",
+    "startTimeUnixNano",
+    "status",
+    "droppedAttributesCount",
+    "events",
+    "droppedEventsCount",
+    "links",
+    "droppedLinksCount",
+)
+"""Fields of an OTLP span that are kept where Beacon has no field for them, or has another value."""
+
 _decode = msgspec.json.Decoder().decode
 
+Origin = tuple[str, str] | None
+"""(resource, scope) as text; None of a native span."""
 
-def opening(trace: TraceSummary) -> bytes:
-    """Everything before the first span: one resource, with the trace's tags, and one scope."""
-    resource = [attribute("service.name", "beacon"), attribute("beacon.trace_name", trace.name)]
-    tags = _decode(trace.tags)
-    resource += [attribute(f"beacon.tag.{key}", value) for key, value in tags.items()]
-    return b'{"resourceSpans":[{"resource":{"attributes":%b},"scopeSpans":[{"scope":%b,"spans":[' % (
-        encode(resource),
-        encode({"name": "beacon", "version": VERSION}),
-    )
+
+class Document:
+    """The export of one trace, made from slices of its spans: those of one resource, and of one scope, one after the
+    other."""
+
+    def __init__(self, trace: TraceSummary) -> None:
+        self._own = [attribute("beacon.trace_name", trace.name)]
+        self._own += [attribute(f"beacon.tag.{key}", value) for key, value in _decode(trace.tags).items()]
+        self._at: Origin = None
+        self._begun = False
+
+    def spans(self, rows: list[SpanRow], before: bytes) -> bytearray:
+        """`before` and the spans, with whatever has to be opened and closed between them."""
+        out = bytearray(before)
+        for row in rows:
+            out += self._between(None if row.otel is None else (row.otel.resource, row.otel.scope))
+            out += encode(otlp_span(row.columns, row.otel))
+        return out
+
+    def _between(self, origin: Origin) -> bytes:
+        begun, at = self._begun, self._at
+        self._begun, self._at = True, origin
+        if not begun:
+            return b'{"resourceSpans":[' + self._resource(origin, first=True) + _scope(origin)
+        if at == origin:
+            return b","
+        if at is not None and origin is not None and at[0] == origin[0]:
+            return b"]}," + _scope(origin)
+        return b"]}]}," + self._resource(origin, first=False) + _scope(origin)
+
+    def _resource(self, origin: Origin, *, first: bool) -> bytes:
+        """A ResourceSpans up to its first ScopeSpans."""
+        if origin is None:
+            body: Any = {"resource": {"attributes": [attribute("service.name", "beacon"), *self._own]}}
+        else:
+            body = _decode(origin[0])
+            if first:
+                resource = body.setdefault("resource", {})
+                resource["attributes"] = [*resource.get("attributes", ()), *self._own]
+        return _open(body, b'"scopeSpans":[')
 
 
 CLOSING = b"]}]}]}"
 
 
-def spans(rows: list[SpanRow], before: bytes) -> bytes:
-    """`before` (which ends in "[" or ",") and the spans."""
-    return before + encode([otlp_span(row.columns) for row in rows])[1:-1]
+def _scope(origin: Origin) -> bytes:
+    """A ScopeSpans up to its first span."""
+    body = {"scope": {"name": "beacon", "version": VERSION}} if origin is None else _decode(origin[1])
+    return _open(body, b'"spans":[')
 
 
-def otlp_span(columns: tuple[Any, ...]) -> dict[str, Any]:
-    """A row of SPAN_COLUMNS as one OTLP span."""
-    span_id, trace_id, parent_id, span_type, name, status, error, start_ns, end_ns, text, notes, language = columns
+def _open(body: dict[str, Any], more: bytes) -> bytes:
+    return encode(body)[:-1] + (b"," if body else b"") + more
+
+
+def otlp_span(columns: tuple[Any, ...], otel: OtelColumns | None = None) -> dict[str, Any]:
+    """A row of SPAN_COLUMNS, and what came with it, as one OTLP span."""
+    span_id, trace_id, parent_id, span_type, name, status, error, start_ns, end_ns, text, notes, language = columns[:12]
     own = {"beacon.span_type": span_type}
     out: dict[str, Any] = {
         "traceId": hex_id(trace_id, TRACE_ID_DIGITS),
@@ -71,24 +121,23 @@ def otlp_span(columns: tuple[Any, ...]) -> dict[str, Any]:
     if notes != b"[]":
         own["beacon.annotations"] = notes.decode()
     out["name"] = name
-    out["kind"] = _KIND_CLIENT if span_type == "llm_call" else _KIND_INTERNAL
+    if otel is None:
+        out["kind"] = _KIND_CLIENT if span_type == "llm_call" else _KIND_INTERNAL
     out["startTimeUnixNano"] = str(start_ns)
     if end_ns is not None:  # OTLP has no word for a running span but the absence of an end
         out["endTimeUnixNano"] = str(end_ns)
+    said = {} if otel is None else _decode(otel.span)
+    typed = said.get("typed", {})
     sent = _decode(text)
-    out["attributes"] = [attribute(k, v) for k, v in sent.items() if k not in own]
+    out["attributes"] = [
+        {"key": k, "value": typed[k]} if k in typed else attribute(k, v) for k, v in sent.items() if k not in own
+    ]
     out["attributes"] += [attribute(k, v) for k, v in own.items()]
     out["status"] = {"code": _STATUS_CODES[status]}
     if error is not None:
         out["status"]["message"] = error
+    out |= {field: said[field] for field in _AS_THEY_CAME if field in said}
     return out
-
-
-def hex_id(native: str, digits: int) -> str:
-    """`native` if it is an OTLP id already, else `digits` hex digits that always follow from it."""
-    if len(native) == digits and _HEX.fullmatch(native) and native.strip("0"):
-        return native
-    return hashlib.sha256(native.encode()).hexdigest()[:digits]
 
 
 def attribute(key: str, value: Any) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Exports:
         with self._walks.room():
             trace = await self._walks.trace(trace_id)
             head = encode(trace.trace)[:-1] + b',"seq":%d,"spans":[' % trace.seq
-            async for piece in _pieces(trace, head, _light if light else beacon_json.spans, b"]}"):
+            async for piece in _pieces(trace, head, _light if light else beacon_json.plain_spans, b"]}"):
                 yield piece
 
     async def beacon_json(self, trace_id: str) -> Pieces:
@@ -57,9 +57,9 @@ class Exports:
 
     async def otlp_json(self, trace_id: str) -> Pieces:
         with self._walks.room():
-            trace = await self._walks.trace(trace_id)
-            head = otlp_json.opening(trace.trace)
-            async for piece in _pieces(trace, head, otlp_json.spans, otlp_json.CLOSING):
+            trace = await self._walks.trace(trace_id, by_origin=True)
+            document = otlp_json.Document(trace.trace)
+            async for piece in _pieces(trace, b"", document.spans, otlp_json.CLOSING, between=b""):
                 yield piece
 
     async def csv(self, trace_id: str) -> Pieces:
@@ -88,4 +88,4 @@ async def _pieces(trace: OpenTrace, before: bytes, render: Render, closing: byte
 
 
 def _light(rows: list[SpanRow], before: bytes) -> bytearray:
-    return list_items([light_of(row.columns) for row in rows], before)
+    return list_items([light_of(row.columns, row.tokens, row.cost_pico) for row in rows], before)

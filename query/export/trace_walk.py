@@ -43,9 +43,14 @@ log = logging.getLogger("beacon.query")
 
 _KEYS = "SELECT span_row, seq FROM spans WHERE trace_row = ? ORDER BY start_ns, span_id"
 _SLICE = (
-    f"SELECT s.span_row, s.seq, s.tokens, s.cost_pico, {SPAN_COLUMNS} FROM json_each(?) j "
+    f"SELECT s.span_row, s.seq, s.tokens, s.cost_pico, x.otel, o.resource, o.scope, {SPAN_COLUMNS} FROM json_each(?) j "
     "CROSS JOIN spans s ON s.span_row = j.value CROSS JOIN span_attributes a ON a.span_row = s.span_row "
-    "CROSS JOIN traces t ON t.trace_row = s.trace_row"
+    "CROSS JOIN traces t ON t.trace_row = s.trace_row LEFT JOIN span_otel x ON x.span_row = s.span_row "
+    "LEFT JOIN origins o ON o.origin_row = x.origin_row"
+)
+_ORIGINS = (
+    "SELECT s.span_row, o.resource, o.scope FROM spans s CROSS JOIN span_otel x ON x.span_row = s.span_row "
+    "CROSS JOIN origins o ON o.origin_row = x.origin_row WHERE s.trace_row = ?"
 )
 
 
@@ -54,12 +59,21 @@ class TraceChanged(Exception):
     follows would not belong to what was sent."""
 
 
+class OtelColumns(NamedTuple):
+    """What came with a span by OpenTelemetry, as JSON text (ingest/otlp/arrived.py)."""
+
+    span: str
+    resource: str
+    scope: str
+
+
 class SpanRow(NamedTuple):
-    """One span: `columns` are SPAN_COLUMNS, for beacon.store.rows.span_of."""
+    """One span: `columns` are SPAN_COLUMNS, for beacon.store.rows.span_of. `otel` is None for a native span."""
 
     tokens: int | None
     cost_pico: int | None
     columns: tuple[Any, ...]
+    otel: OtelColumns | None = None
 
 
 class OpenTrace(NamedTuple):
@@ -97,7 +111,7 @@ class TraceWalks:
         stored = {row[0] for row in rows}
         return [trace_id for trace_id in trace_ids if trace_id not in stored]
 
-    async def trace(self, trace_id: str) -> OpenTrace:
+    async def trace(self, trace_id: str, *, by_origin: bool = False) -> OpenTrace:
         """The trace and its first part, in one transaction; the rest follows as `spans` is iterated. Raises
         `NotFound`, `StoreBusy`; the iteration raises `TraceChanged`."""
         async with _transaction(self._path) as fetch:
@@ -108,6 +122,8 @@ class TraceWalks:
                 raise NotFound("Trace not found")
             seq, trace_row, *columns = rows[0]
             keys = _Keys(await fetch(_KEYS, trace_row))
+            if by_origin:
+                keys.group({row[0]: row[1:] for row in await fetch(_ORIGINS, trace_row)})
             part = await _read_part(fetch, keys)
         return OpenTrace(trace_of(tuple(columns)), seq, self._spans(trace_id, part, keys))
 
@@ -168,7 +184,7 @@ async def _read_part(fetch: Fetch, keys: _Keys) -> list[list[SpanRow]]:
             row = found.get(span_row)
             if row is None or row[1] != seq:
                 raise TraceChanged
-            rows.append(SpanRow(row[2], row[3], row[4:]))
+            rows.append(SpanRow(row[2], row[3], row[7:], None if row[4] is None else OtelColumns(*row[4:7])))
         part.append(rows)
         size += keys.took(rows)
     return part
@@ -182,6 +198,22 @@ class _Keys:
         self._at = 0
         self._size = 1  # until it is known how large they are
 
+    def group(self, origins: dict[int, tuple[Any, ...]]) -> None:
+        """Put spans of one resource together, and those of one scope within it: both in the order of their first spans.
+        `origins` has (resource, scope) by span_row; the others are Beacon's own."""
+        resources: dict[Any, int] = {}
+        scopes: dict[Any, int] = {}
+        for span_row, _ in self._keys:
+            origin = origins.get(span_row, (None, None))
+            resources.setdefault(origin[0], len(resources))
+            scopes.setdefault(origin, len(scopes))
+
+        def rank(key: tuple[Any, ...]) -> tuple[int, int]:
+            origin = origins.get(key[0], (None, None))
+            return resources[origin[0]], scopes[origin]
+
+        self._keys.sort(key=rank)
+
     @property
     def left(self) -> bool:
         return self._at < len(self._keys)
@@ -193,7 +225,7 @@ class _Keys:
 
     def took(self, rows: list[SpanRow]) -> int:
         """Told what the last slice was, so that the next one follows it; gives back its bytes of attributes."""
-        size = sum(len(row.columns[9]) for row in rows)
+        size = sum(len(row.columns[9]) + (0 if row.otel is None else len(row.otel.span)) for row in rows)
         if size > 2 * SLICE_BYTES:
             self._size = max(1, self._size // 4)
         elif size < SLICE_BYTES // 2:

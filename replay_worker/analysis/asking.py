@@ -59,18 +59,9 @@ async def find_analyst(work: Work) -> Analyst:
     )
 
 
-async def find_narrator(work: Work) -> Analyst | None:
-    """The same for an analysis that can do without words: None where no model can be called."""
-    try:
-        return await find_analyst(work)
-    except BadRequest as e:
-        log.info("job %s: numbers without words: %s", work.job_id, e.detail)
-        return None
-
-
 async def ask(work: Work, analyst: Analyst, messages: list[dict[str, Any]], accept: Accept[T]) -> T:
     """What `accept` makes of the model's answer; an answer it cannot use is asked for once more with the reason. Raises
-    `UpstreamFailed` when that one cannot be used either, `BadRequest` when both may cost more than the spend cap."""
+    `UpstreamFailed` when that one cannot be used either, `AboveCap` when both may cost more than the spend cap."""
     endpoint, model = analyst
     call = _call(analyst, messages)
     await require_affordable(work, [(endpoint, call)], 2, f"This analysis by {model}")

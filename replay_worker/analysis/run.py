@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 
@@ -12,9 +13,10 @@ import msgspec
 from beacon.contract import llm_records as rec
 from beacon.contract.jobs import AnalysisPayload
 from beacon.errors import BadRequest
+from beacon.pricing import AboveCap
 from replay_worker.analysis import answers
 from replay_worker.analysis.anomalies import find_anomalies
-from replay_worker.analysis.asking import Analyst, ask, find_analyst, find_narrator
+from replay_worker.analysis.asking import Analyst, ask, find_analyst
 from replay_worker.analysis.comparison import compare
 from replay_worker.analysis.errors import error_groups, groups_text
 from replay_worker.analysis.excerpt import CHARS_MAX, excerpt
@@ -23,6 +25,8 @@ from replay_worker.analysis.instructions import messages, new_nonce
 from replay_worker.analysis.past import read_past
 from replay_worker.analysis.trace import Trace, slim, step_of, trace_of
 from replay_worker.work import Work
+
+log = logging.getLogger("beacon.worker")
 
 SPANS_MAX = 20_000
 """Spans of the runs one analysis looks at; at 3 KB each that is 60 MB of a worker's memory."""
@@ -94,21 +98,35 @@ async def _anomalies(work: Work, request: rec.OneTrace) -> rec.Anomalies:
     trace = await _read(work, request.trace_id)
     past = await read_past(work.store, trace)
     found = await asyncio.to_thread(find_anomalies, trace, past)
-    # of nothing there is nothing to tell
-    analyst = await find_narrator(work) if found else None
-    said = None
-    if analyst is not None:
-        said = await _asked(work, analyst, "anomalies", [trace], anomaly_facts(found), answers.narrative)
-    return rec.Anomalies(trace.trace_id, found, said)
+    if not found:
+        return rec.Anomalies(trace.trace_id, found, None)  # of nothing there is nothing to tell
+    narrative, reason = await _narrated(work, "anomalies", [trace], anomaly_facts(found))
+    return rec.Anomalies(trace.trace_id, found, narrative, reason)
 
 
 async def _compare(work: Work, request: rec.TwoTraces) -> rec.TraceComparison:
     a, b = await _read(work, request.trace_id_a), await _read(work, request.trace_id_b)
     found = await asyncio.to_thread(compare, a, b)
-    analyst = await find_narrator(work)
-    if analyst is not None:
-        found.narrative = await _asked(work, analyst, "compare", [a, b], comparison_facts(found), answers.narrative)
+    found.narrative, found.narrative_reason = await _narrated(work, "compare", [a, b], comparison_facts(found))
     return found
+
+
+async def _narrated(work: Work, analysis: str, traces: Sequence[Trace], facts: str) -> tuple[str | None, str | None]:
+    """Words about numbers that stand without them; else None, and why: no model can be called, or it may cost more than
+    the user lets one request cost. Raises `UpstreamFailed` when the model fails."""
+    try:
+        analyst = await find_analyst(work)
+    except BadRequest as e:
+        return _without_words(work, e)
+    try:
+        return await _asked(work, analyst, analysis, traces, facts, answers.narrative), None
+    except AboveCap as e:
+        return _without_words(work, e)
+
+
+def _without_words(work: Work, why: BadRequest) -> tuple[None, str]:
+    log.info("job %s: numbers without words: %s", work.job_id, why.detail)
+    return None, why.detail
 
 
 _ANALYSES: dict[str, tuple[type[Any], Callable[[Work, Any], Awaitable[msgspec.Struct]]]] = {

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from beacon.contract.jobs import DemoPayload
+from beacon.contract.jobs import JOB_ID_ATTRIBUTE, DemoPayload
 from beacon.errors import UpstreamFailed
 from beacon.keys import route
 from beacon.scenarios import Card, find_card, root_span
@@ -25,8 +25,8 @@ async def run_demo(work: Work) -> dict[str, Any]:
     card = find_card(payload.scenario)
     recorded = payload.recorded or not await _has_model(work, card)
     begun = root_span(card, payload.trace_id, payload.root_span_id, 0.0, recorded=recorded)
-    attributes: dict[str, Any] = begun["attributes"]
-    common = {"demo.recorded": True} if recorded else {}
+    attributes: dict[str, Any] = {**begun["attributes"], JOB_ID_ATTRIBUTE: work.job_id}
+    common = {JOB_ID_ATTRIBUTE: work.job_id} | ({"demo.recorded": True} if recorded else {})
     timeline = Timeline(work, payload.trace_id, payload.root_span_id, common)
     failure: BaseException | None = None
     try:

@@ -8,6 +8,7 @@ https://docs.anthropic.com/en/api/models-list; versions: https://docs.anthropic.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -27,7 +28,12 @@ PROVIDER = "Anthropic"
 VERSION = "2023-06-01"
 
 MAX_TOKENS = 8_192
-"""`max_tokens` where none was asked for, since the API demands one: what every model of the last two years can give."""
+"""`max_tokens` where none was asked for, since the API demands one: what every model from Claude 3.5 on can give."""
+
+MAX_TOKENS_BEFORE = 4_096
+"""What the models before can give at most; they refuse more with a 400."""
+
+_BEFORE = re.compile(r"claude-(v?[12]\b|instant|3-(opus|sonnet|haiku))")
 
 MODELS_PAGE = 1_000
 
@@ -67,7 +73,7 @@ FINISH: dict[str, FinishReason] = {
 def build_request(endpoint: Endpoint, call: ModelCall, stream: bool) -> HttpRequest:
     """POST v1/messages. System messages, wherever they stand, become the request's `system`."""
     system, messages = _messages(call.messages)
-    body: dict[str, Any] = {"model": call.model, "max_tokens": MAX_TOKENS, "messages": messages}
+    body: dict[str, Any] = {"model": call.model, "max_tokens": default_max_tokens(call.model), "messages": messages}
     if system:
         plain = len(system) == 1 and set(system[0]) == {"type", "text"}
         body["system"] = system[0]["text"] if plain else system
@@ -79,6 +85,11 @@ def build_request(endpoint: Endpoint, call: ModelCall, stream: bool) -> HttpRequ
     return HttpRequest(
         method="POST", url=f"{_base(endpoint)}/messages", headers=_headers(endpoint), body=msgspec.json.encode(body)
     )
+
+
+def default_max_tokens(model: str) -> int:
+    """`max_tokens` of a call that sets none."""
+    return MAX_TOKENS_BEFORE if _BEFORE.search(model) else MAX_TOKENS
 
 
 def _base(endpoint: Endpoint) -> str:

@@ -30,7 +30,7 @@ class Completion(Struct, kw_only=True):
     signature it wants back in `extra_content` (https://ai.google.dev/gemini-api/docs/thought-signatures). Cached tokens
     are part of `tokens_input`, reasoning tokens of `tokens_output`; None where the provider did not say.
     `latency_ms`: from the question to the whole answer, retries with it; `first_text_ms`: to its first text, of a
-    streamed answer."""
+    streamed answer. `waited_ms`: what came before, until this worker had room for the call."""
 
     text: str
     tool_calls: list[dict[str, Any]] = []
@@ -44,6 +44,7 @@ class Completion(Struct, kw_only=True):
     model: str | None = None
     latency_ms: float = 0.0
     first_text_ms: float | None = None
+    waited_ms: float = 0.0
 
 
 class HttpRequest(Struct, frozen=True, kw_only=True):

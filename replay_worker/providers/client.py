@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
@@ -38,6 +39,10 @@ TOTAL_S = 600.0
 LIST_S = 30.0
 """Seconds for a list of models."""
 
+CALLS_MAX = 256
+"""Calls of models at once. A worker runs 128 jobs, and one may make ten calls side by side: 1,280 connections are more
+than the 1,024 descriptors a process usually has. Twice as many calls as jobs leaves room for those that fan out."""
+
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 """Bytes of one answer: fifty times the longest text a model gives, and room for an image. Its text stands three times
 in what ingest is handed (the answer, its diff, the hunks), and 64 MiB is what ingest takes."""
@@ -54,6 +59,9 @@ Answer = TypeVar("Answer")
 class Providers:
     """Calls models. Use it as a context, or call `aclose`. `transport` stands in for the network, for every provider.
 
+    At most `calls_max` calls are made at once; the others wait for their turn, which no deadline and no latency counts.
+    Lists of models wait for none: they are free and short, and tell whether a key works.
+
     Cancelling a call closes its connection at once.
     """
 
@@ -64,8 +72,10 @@ class Providers:
         connect_s: float = CONNECT_S,
         read_s: float = READ_S,
         total_s: float = TOTAL_S,
+        calls_max: int = CALLS_MAX,
     ) -> None:
         self._pool = Pool(transport)
+        self._turns = asyncio.Semaphore(calls_max)
         self._connect_s = connect_s
         self._read_s = read_s
         self._total_s = total_s
@@ -88,23 +98,38 @@ class Providers:
         what the provider cannot take, `UpstreamFailed` for whatever goes wrong there."""
         api = api_of(endpoint, call)
         request = api.build_request(endpoint, call, on_text is not None)
+        asked = time.perf_counter()
+        async with self._turns:
+            waited_ms = _ms_since(asked)
+            completion = await self._answer(endpoint, api, request, on_text)
+        completion.waited_ms = waited_ms
+        return completion
+
+    async def _answer(
+        self, endpoint: Endpoint, api: Api, request: HttpRequest, on_text: Callable[[str], None] | None
+    ) -> Completion:
         began = time.perf_counter()
         first_text: list[float] = []
 
         async def read(response: httpx.Response) -> Completion:
-            kind = response.headers.get("content-type", "")
-            if on_text is None or kind.startswith("application/json"):  # a server that does not stream
-                return api.parse_response(scrubbed_body(await _whole(response), endpoint.key))
-            scrubber = StreamScrubber(endpoint.key)
-            parser = api.new_parser()
-            async for text in _streamed(response, parser, endpoint.key):
-                if not first_text:
-                    first_text.append(_ms_since(began))
-                if shown := scrubber.feed(text):
-                    on_text(shown)
-            if rest := scrubber.end():
-                on_text(rest)
-            return parser.result()
+            kind = response.headers.get("content-type", "").lower()
+            async with aclosing(_pieces(response)) as pieces:
+                opening = b""
+                if on_text is not None and not kind.startswith(("application/json", "text/event-stream")):
+                    opening = await _opening(pieces)
+                # a server that does not stream
+                if on_text is None or kind.startswith("application/json") or opening.startswith(b"{"):
+                    return api.parse_response(scrubbed_body(opening + await _rest(pieces), endpoint.key))
+                scrubber = StreamScrubber(endpoint.key)
+                parser = api.new_parser()
+                async for text in _streamed(opening, pieces, parser, endpoint.key):
+                    if not first_text:
+                        first_text.append(_ms_since(began))
+                    if shown := scrubber.feed(text):
+                        on_text(shown)
+                if rest := scrubber.end():
+                    on_text(rest)
+                return parser.result()
 
         silence_s = self._read_s if on_text is not None else self._total_s
         completion = await self._ask(endpoint, request, read, silence_s, self._total_s)
@@ -242,10 +267,27 @@ async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
 
 async def _whole(response: httpx.Response) -> bytes:
     async with aclosing(_pieces(response)) as pieces:
-        return b"".join([piece async for piece in pieces])
+        return await _rest(pieces)
 
 
-async def _streamed(response: httpx.Response, parser: StreamParser, key: str | None) -> AsyncIterator[str]:
+async def _rest(pieces: AsyncIterator[bytes]) -> bytes:
+    return b"".join([piece async for piece in pieces])
+
+
+async def _opening(pieces: AsyncIterator[bytes]) -> bytes:
+    """How a body begins whose content type does not say what it is: some servers send a whole answer as text/plain, and
+    others their stream. JSON begins with a brace, and no event does."""
+    opening = b""
+    async for piece in pieces:
+        opening = (opening + piece).removeprefix(BOM_UTF8).lstrip()
+        if opening and not BOM_UTF8.startswith(opening):
+            return opening
+    return opening
+
+
+async def _streamed(
+    opening: bytes, pieces: AsyncIterator[bytes], parser: StreamParser, key: str | None
+) -> AsyncIterator[str]:
     """The text of the answer as it comes, until the provider or the body says that it ends."""
     sse = SseParser()
 
@@ -253,8 +295,8 @@ async def _streamed(response: httpx.Response, parser: StreamParser, key: str | N
         for event in events:
             yield from parser.feed(event._replace(data=scrubbed(event.data, key)))
 
-    async with aclosing(_pieces(response)) as pieces:
-        async for piece in pieces:
+    async with aclosing(_after(opening, pieces)) as body:
+        async for piece in body:
             for text in said(sse.feed(piece)):
                 yield text
             if parser.done:
@@ -262,7 +304,13 @@ async def _streamed(response: httpx.Response, parser: StreamParser, key: str | N
         else:
             for text in said(sse.end()):
                 yield text
-        await _drain(pieces)
+    await _drain(pieces)
+
+
+async def _after(opening: bytes, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    yield opening
+    async for piece in pieces:
+        yield piece
 
 
 async def _drain(pieces: AsyncIterator[bytes]) -> None:

@@ -23,10 +23,12 @@ _AUDIO = {"wav": "audio/wav", "mp3": "audio/mp3"}
 
 
 class Text(NamedTuple):
-    """`cache_control` is Anthropic's mark for its prompt cache: it changes the price of an answer, not the answer."""
+    """`cache_control` is Anthropic's mark for its prompt cache: it changes the price of an answer, not the answer.
+    `google`: what Google wants back with it (`thought_signature`, `thought`); it means nothing to others."""
 
     text: str
     cache_control: Any = None
+    google: dict[str, Any] | None = None
 
 
 class Media(NamedTuple):
@@ -90,7 +92,9 @@ def _read_part(part: Any, where: str) -> Part:
         raise BadRequest(f"{where} is neither a text nor an object.")
     kind, cache = part.get("type"), part.get("cache_control")
     if kind in ("text", "input_text", "output_text") and isinstance(part.get("text"), str):
-        return Text(part["text"], cache)
+        extra = part.get("extra_content")
+        google = extra.get("google") if isinstance(extra, dict) else None
+        return Text(part["text"], cache, google if isinstance(google, dict) else None)
     if kind == "refusal" and isinstance(part.get("refusal"), str):
         return Text(part["refusal"])
     if kind in ("image_url", "input_image"):

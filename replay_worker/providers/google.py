@@ -186,7 +186,9 @@ def _contents(messages: list[dict[str, Any]], signs: bool) -> tuple[list[dict[st
             results.append(_result(message, said, names, where))
             continue
         results = None
-        parts = [_part(part, where) for part in said if not (isinstance(part, Text) and not part.text)]
+        parts = [
+            _part(part, where) for part in said if not (isinstance(part, Text) and not part.text and not part.google)
+        ]
         if role in ("system", "developer"):
             system += parts
             continue
@@ -204,6 +206,13 @@ def _contents(messages: list[dict[str, Any]], signs: bool) -> tuple[list[dict[st
 
 def _signature(call: dict[str, Any]) -> str | None:
     return name(fields(fields(call.get("extra_content")).get("google")).get("thought_signature"))
+
+
+def _signed(google: dict[str, Any]) -> dict[str, Any]:
+    """A text's signature, which may come with an empty text, and whether it is a thought."""
+    signature = name(google.get("thought_signature"))
+    found: dict[str, Any] = {"thought": True} if google.get("thought") is True else {}
+    return found | ({"thoughtSignature": signature} if signature else {})
 
 
 def _result(message: dict[str, Any], said: list[Part], names: dict[str, str], where: str) -> dict[str, Any]:
@@ -229,7 +238,7 @@ def _as_object(result: str) -> dict[str, Any]:
 
 def _part(part: Part, where: str) -> dict[str, Any]:
     if isinstance(part, Text):
-        return {"text": part.text}
+        return {"text": part.text} | _signed(part.google or {})
     if isinstance(part, Media):
         if part.url:
             return {"fileData": {"fileUri": part.url} | ({"mimeType": part.media_type} if part.media_type else {})}

@@ -16,7 +16,7 @@ import msgspec
 from beacon.errors import BadRequest, UpstreamFailed
 from beacon.keys import Endpoint
 from replay_worker.providers.calls import Completion, FinishReason, HttpRequest, ModelCall
-from replay_worker.providers.content import Media, Other, Part, cannot, read_parts
+from replay_worker.providers.content import Media, Other, Part, Text, cannot, read_parts
 from replay_worker.providers.errors import error_in
 from replay_worker.providers.headers import bearer
 from replay_worker.providers.options import OWN_FIELDS, read_format
@@ -109,6 +109,8 @@ def _part(part: Part, raw: Any, where: str) -> Any:
         raise cannot("OpenAI's chat API", where, f"a part of the type {kind}, which is Anthropic's,")
     if kind in ("input_text", "output_text") or not isinstance(raw, dict):
         return {"type": "text", "text": raw["text"] if isinstance(raw, dict) else raw}
+    if isinstance(part, Text):  # what Google wants back with a text is for Google's own API alone
+        return {key: value for key, value in raw.items() if key != "extra_content"}
     return raw
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench import rows_ingest, rows_latency, rows_live, rows_llm, rows_start, rows_stored
+from tests.bench import rows_ingest, rows_latency, rows_live, rows_llm, rows_otlp, rows_start, rows_stored
 from tests.bench.plan import FULL, QUICK
 from tests.bench.report import busy_percent, markdown, progress, write_json
 from tests.bench.rows import Session
@@ -37,6 +37,7 @@ PARTS: dict[str, Part] = {
     "latency": rows_latency.measure,
     "live": rows_live.measure,
     "llm": rows_llm.measure,
+    "otlp": rows_otlp.measure,
     "stored": rows_stored.measure,
 }
 

@@ -23,6 +23,8 @@ class Plan:
     live_posts: int
     replays: int
     """Replays of a recorded call, one after another, in a round."""
+    otlp: int
+    """Spans posted as OTLP while memory is watched."""
     reads: int
     """GETs of each kind in a round."""
     stored: int
@@ -45,6 +47,7 @@ FULL = Plan(
     rate_s=10,
     live_posts=200,
     replays=100,
+    otlp=200_000,
     reads=200,
     stored=100_000,
     grown=400_000,
@@ -62,6 +65,7 @@ QUICK = Plan(
     rate_s=4,
     live_posts=50,
     replays=40,
+    otlp=20_000,
     reads=50,
     stored=20_000,
     grown=40_000,

@@ -109,6 +109,26 @@ def test_the_listed_page_may_do_everything_and_a_foreign_one_may_not_even_read(h
     run(test)
 
 
+def test_another_sites_page_starts_nothing_by_reading(hub: Hub) -> None:
+    async def test() -> None:
+        foreign = ("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: image")
+        link = ("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
+        async with behind(hub, "query") as query, behind(hub, "ingest") as ingest:
+            for path in ("/v1/models", "/v1/traces", "/v1/jobs"):
+                for fields in (foreign, link):
+                    got = await get(hub, *fields, path=path)
+                    assert got.status == 403
+                    assert "another site" in got.json["detail"]
+                    assert "access-control-allow-origin" not in got.headers
+            assert query.seen == ingest.seen == []
+            assert (await get(hub, *link, path="/docs")).status == 200
+            assert (await get(hub, *foreign, "Origin: http://localhost:5173")).status == 200
+            assert (await get(hub, path="/v1/models")).status == 200
+            assert len(query.seen) == len(ingest.seen) == 1
+
+    run(test)
+
+
 def test_a_field_of_a_request_cannot_become_a_field_of_the_answer(hub: Hub) -> None:
     async def test() -> None:
         async with behind(hub, "query"):
@@ -198,7 +218,8 @@ def test_pages_may_load_nothing_and_be_framed_by_nobody(hub: Hub) -> None:
             got = await get(hub, path=path)
             assert got.status == 200
             policy = got.headers["content-security-policy"]
-            assert "default-src 'none'" in policy
+            assert f"default-src '{'self' if path == '/' else 'none'}'" in policy
+            assert "unsafe" not in policy
             assert "frame-ancestors 'none'" in policy
             assert got.headers["referrer-policy"] == "no-referrer"
             assert got.headers["x-content-type-options"] == "nosniff"

@@ -16,9 +16,11 @@ from beacon.contract.limits import BODY_MAX
 from beacon.contract.openapi import openapi
 from beacon.contract.operation import Operation
 from beacon.contract.operations import PUBLIC
+from beacon.contract.otlp_records import RpcStatus
 from beacon.contract.records import ErrorBody
 from tests.contract.cases import Ask, Case
 from tests.contract.llm_cases import FAKE, KEYS, LLM_CASES, LLM_SPANS, fake_provider
+from tests.contract.otlp_cases import OTLP_CASES
 from tests.edge import send_raw
 from tests.processes import Answer, span, wait_for
 from tests.stack import Stack
@@ -160,6 +162,10 @@ CASES: dict[str, Case] = {
             422: (Ask("/v1/traces/first/export?format=%ff"),),
         },
     ),
+    "list_sessions": Case(
+        (Ask("/v1/sessions"), Ask("/v1/sessions?q=nobody"), Ask("/v1/sessions?limit=1&offset=1")),
+        {422: (Ask("/v1/sessions?limit=0"), Ask("/v1/sessions?q="))},
+    ),
     "search": Case(
         (Ask("/v1/search?q=weather"), Ask("/v1/search?q=nowhere"), Ask("/v1/search?q=step&limit=1&offset=1")),
         {422: (Ask("/v1/search"), Ask("/v1/search?q="), Ask("/v1/search?q=x&limit=0"))},
@@ -180,6 +186,7 @@ CASES: dict[str, Case] = {
     "get_openapi": Case((Ask("/openapi.json"),), {}),
     "get_docs": Case((Ask("/docs"),), {}),
     **LLM_CASES,
+    **OTLP_CASES,
 }  # fmt: skip
 
 
@@ -310,12 +317,25 @@ def test_what_can_be_streamed_is(stack: Stack) -> None:
 
 def check_error(op: Operation, answer: Answer, status: int) -> None:
     assert answer.status == status, (op.name, answer.status, answer.body[:300])
-    assert answer.headers["content-type"] == "application/json"
-    said = msgspec.json.decode(answer.body, type=ErrorBody, strict=True)
-    assert said.detail.strip()
-    assert bool(said.errors) == (status == 422)
+    if op.protocol == "otlp":
+        check_otlp_error(answer)
+    else:
+        assert answer.headers["content-type"] == "application/json"
+        said = msgspec.json.decode(answer.body, type=ErrorBody, strict=True)
+        assert said.detail.strip()
+        assert bool(said.errors) == (status == 422)
     if status == 503:
         assert int(answer.headers["retry-after"]) >= 1
+
+
+def check_otlp_error(answer: Answer) -> None:
+    """A google.rpc.Status; text where the content type is none of OTLP's. What is asked here is asked in JSON."""
+    if answer.headers["content-type"] == "application/json":
+        assert msgspec.json.decode(answer.body, type=RpcStatus, strict=True).message.strip()
+        assert set(answer.json) == {"code", "message"}
+    else:
+        assert (answer.status, answer.headers["content-type"]) == (415, "text/plain; charset=utf-8")
+        assert answer.body.strip()
 
 
 @pytest.mark.parametrize("op", [op for op in PUBLIC if CASES[op.name].errors], ids=by_name)
@@ -334,7 +354,8 @@ def test_each_error_it_documents_can_be_had(stack: Stack, op: Operation) -> None
 def test_a_body_of_another_kind_or_size_is_refused(stack: Stack, op: Operation) -> None:
     ask = CASES[op.name].good[0]
     body = json.dumps(ask.body).encode()
-    for headers in ({"content-type": "application/x-www-form-urlencoded"}, {"content-encoding": "br"}):
+    refused = [{"content-type": "application/x-www-form-urlencoded"}, {"content-encoding": "br"}]
+    for headers in refused[: 1 if op.discarded else 2]:  # what is dropped need not be understood
         check_error(op, stack.ask(op.method, ask.path, body, headers), 415)
     head = f"{op.method} {ask.path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     announced = asyncio.run(send_raw(stack.port, f"{head}Content-Length: {BODY_MAX + 1}\r\n\r\n".encode()))
@@ -350,7 +371,7 @@ def test_without_its_process_it_is_a_503(stack: Stack, owner: str) -> None:
             ask = CASES[op.name].good[0]
             answer = send(stack, op, ask)
             check_error(op, answer, 503)
-            assert owner in answer.json["detail"]
+            assert owner in answer.json["message" if op.protocol == "otlp" else "detail"]
         # the hub's own, and the one of them that depends on others
         health = next(op for op in PUBLIC if op.name == "get_health")
         assert [op for op in PUBLIC if op.owner == "hub" and 503 in op.errors] == [health]

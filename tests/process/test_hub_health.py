@@ -62,6 +62,7 @@ def test_all_is_well_when_every_part_is_there(hub: Hub) -> None:
                 "version": "0.1.0",
                 "db_path": str(hub.home / "traces.db"),
                 "parts": {"ingest": "up", "query": "up", "replay_worker": "2 up"},
+                "otlp_port": None,
             }
             assert {r.target for r in ingest.seen} == {"/internal/ingest/health"}
             assert {r.target for r in query.seen} == {"/internal/query/health"}

@@ -381,6 +381,25 @@ def test_the_same_key_is_the_same_job(ingest: Process, ask: Requests) -> None:
     assert len(job_rows(ingest)) == 1
 
 
+def test_who_lost_a_stream_may_ask_for_the_whole_and_the_reverse(ingest: Process, ask: Requests) -> None:
+    with HandWorker(ingest) as worker:
+        streamed = ask.replay(key="k", stream=True)
+        job = worker.take()
+        whole = ask.replay(key="k", stream=False)
+        worker.complete(job, result=replay_done("Hello"))
+        late = ask.replay(key="k", stream=True).result(20)
+        got = whole.result(20)
+        assert (got.status, got.json["job_id"]) == (200, job["job_id"])
+        for answer in (streamed.result(20), late):
+            assert b"event: result\ndata: " + got.body in answer.body
+        first = ask.replay(key="w", stream=False)
+        job = worker.take()
+        again = ask.replay(key="w", stream=True)
+        worker.complete(job, result=replay_done("Hello"))
+        assert b"event: result\ndata: " + first.result(20).body in again.result(20).body
+    assert len(job_rows(ingest)) == 2
+
+
 def test_a_client_that_leaves_does_not_end_the_job(ingest: Process, ask: Requests) -> None:
     body = json.dumps({"span_id": "call"}).encode()
     head = (
@@ -546,7 +565,8 @@ def test_a_demo_answers_at_once_with_its_root_span_stored(ingest: Process) -> No
             "scenario": "trip_planner",
             "recorded": True,
         }
-        child = span("child", trace_id, parent_span_id=span_id, end_time=None, status="unset")
+        job_of = {"beacon.job_id": job["job_id"]}
+        child = span("child", trace_id, parent_span_id=span_id, end_time=None, status="unset", attributes=job_of)
         done = span("done", trace_id, parent_span_id=span_id)
         post(ingest, child, done)
         assert worker.complete(job, error={"status": 502, "detail": "out of tune"}).status == 200
@@ -563,25 +583,34 @@ def test_a_demo_answers_at_once_with_its_root_span_stored(ingest: Process) -> No
     assert not any(s["api_key_configured"] for s in scenarios)
 
 
-def test_a_cancelled_chat_ends_its_own_spans_and_no_earlier_turn(ingest: Process, ask: Requests) -> None:
+def test_a_cancelled_chat_ends_its_own_spans_and_those_of_no_other_turn(ingest: Process, ask: Requests) -> None:
     body = {"model": "ollama/llama3.2", "messages": [{"role": "user", "content": "hi"}], "conversation_id": "c 1"}
     assert ask.post("/v1/playground/chat", body).result(20).status == 422
     body["conversation_id"] = "c1"
+
     with HandWorker(ingest) as worker:
-        first = ask.post("/v1/playground/chat", body)
-        job = worker.take()
-        trace_id = job["payload"]["trace_id"]
-        post(ingest, span("turn1", trace_id, end_time=None, status="unset"))
+
+        def turn(name: str) -> tuple[dict[str, Any], Future[Answer]]:
+            answer = ask.post("/v1/playground/chat", body)
+            job = worker.take()
+            of_job = {"beacon.job_id": job["job_id"]}
+            trace_id = job["payload"]["trace_id"]
+            post(ingest, span(name, trace_id, end_time=None, status="unset", attributes=of_job))
+            return job, answer
+
+        job, first = turn("before")
         worker.complete(job, result={"conversation_id": "c1"})
         assert first.result(20).json == {"conversation_id": "c1"}
-        second = ask.post("/v1/playground/chat", body)
-        job = worker.take()
-        assert job["payload"]["trace_id"] == trace_id, "one trace a conversation"
-        post(ingest, span("turn2", trace_id, end_time=None, status="unset"))
-        ingest.ask("DELETE", f"/v1/jobs/{job['job_id']}")
+        cancelled, second = turn("cancelled")
+        beside, third = turn("beside")
+        assert cancelled["payload"]["trace_id"] == beside["payload"]["trace_id"], "one trace a conversation"
+        post(ingest, span("users", beside["payload"]["trace_id"], end_time=None, status="unset"))
+        ingest.ask("DELETE", f"/v1/jobs/{cancelled['job_id']}")
         assert second.result(20).status == 409
-    found = dict(rows(ingest.home, "SELECT span_id, status FROM spans WHERE span_id LIKE 'turn%'"))
-    assert found == {"turn1": "unset", "turn2": "error"}
+        found = dict(rows(ingest.home, "SELECT span_id, status FROM spans WHERE end_ns IS NULL OR status = 'error'"))
+        assert found == {"before": "unset", "cancelled": "error", "beside": "unset", "users": "unset"}
+        worker.complete(beside, result={"conversation_id": "c1"})
+        assert third.result(20).status == 200
 
 
 @pytest.mark.parametrize(

@@ -121,13 +121,14 @@ class TestRows:
             "s1": {
                 "span_id": "s1", "trace_id": "t1", "parent_span_id": None, "span_type": "agent_step", "name": "root",
                 "status": "ok", "error_message": None, "start_time": 1000.5, "end_time": None, "duration_ms": None,
-                "attributes": {}, "annotations": [], "sdk_language": "python", "created_at": 1002.0,
+                "attributes": {}, "annotations": [], "sdk_language": "python", "interrupted": False,
+                "created_at": 1002.0,
             },
             "s2": {
                 "span_id": "s2", "trace_id": "t1", "parent_span_id": "s1", "span_type": "llm_call", "name": "ask",
                 "status": "error", "error_message": "no answer", "start_time": 1795374542.3475487,
                 "end_time": 1795374542.3491664, "duration_ms": pytest.approx(1.6177, abs=1e-3), "attributes": llm,
-                "annotations": note, "sdk_language": "node", "created_at": 1003.25,
+                "annotations": note, "sdk_language": "node", "interrupted": False, "created_at": 1003.25,
             },
         }  # fmt: skip
         assert list(spans_in(db_path)) == ["s1", "s2"], "in the order they arrived, not as they were inserted"
@@ -137,6 +138,7 @@ class TestRows:
                 "duration_ms": pytest.approx((1795374542.3491664 - 1000.5) * 1e3), "span_count": 2, "status": "error",
                 "total_cost_usd": 0.25, "total_tokens": 15, "tags": {"env": "dev"}, "sdk_language": "python",
                 "session_id": None, "error_count": 1, "running_count": 1, "unpriced_count": 0, "created_at": 1001.5,
+                "interrupted_count": 0,
             }
         }  # fmt: skip
         assert (report.traces, report.spans, report.mended, report.left_behind) == (1, 2, {}, ())

@@ -51,6 +51,13 @@ def with_providers(work: Callable[[Providers], Awaitable[Result]], **deadlines: 
         return runner.run(run())
 
 
+async def until(condition: Callable[[], Any]) -> None:
+    """Let the loop run until `condition` holds."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
 def called(
     fake: FakeProvider, style: Style = "openai", api: Any = "chat", stream: bool = False, **deadlines: float
 ) -> tuple[Completion, list[str]]:
@@ -111,33 +118,44 @@ def test_an_answer_in_single_bytes_is_the_same(fake: FakeProvider, style: Style,
     whole, pieces = called(fake, style, api, stream)
     odd, odd_pieces = called(fake, style, api, stream)
     for answer in (whole, odd):
-        answer.latency_ms, answer.first_text_ms = 0.0, None
+        answer.latency_ms, answer.waited_ms, answer.first_text_ms = 0.0, 0.0, None
     assert odd == whole
     assert odd_pieces == pieces
 
 
 def test_text_comes_as_it_is_sent_and_times_are_told(fake: FakeProvider) -> None:
-    fake.script(Reply(pieces=["a", "b", "c"], first_byte_s=0.2, piece_s=0.1))
-    at: list[float] = []
+    fake.script(Reply(pieces=["a", "b", "c"], first_byte_s=0.2, gate="rest", gate_after=1))
+    said: list[str] = []
 
-    async def run(providers: Providers) -> Completion:
-        return await providers.call(endpoint(fake), asked(), lambda text: at.append(time.monotonic()))
+    def first(text: str) -> None:
+        said.append(text)
+        fake.open("rest")  # not before the first piece was heard is the second sent
 
-    answer = with_providers(run)
-    assert len(at) == 3
-    assert at[2] - at[0] >= 0.15
-    sent_at = fake.requests[0].first_text_at
-    assert sent_at is not None
-    assert at[0] - sent_at < 0.05
+    answer = with_providers(lambda providers: providers.call(endpoint(fake), asked(), first))
+    assert said == ["a", "b", "c"]
     assert answer.first_text_ms is not None
-    assert 290 <= answer.first_text_ms < answer.latency_ms
-    assert answer.latency_ms >= 490
+    assert 190 <= answer.first_text_ms < answer.latency_ms
 
 
-def test_a_server_that_does_not_stream_is_heard_all_the_same(fake: FakeProvider) -> None:
-    fake.script(Reply(body=b'{"choices": [{"message": {"content": "whole"}, "finish_reason": "stop"}]}'))
+@pytest.mark.parametrize("kind", ["application/json", "text/plain; charset=utf-8", "application/octet-stream", ""])
+@pytest.mark.parametrize("chunk", [None, 1])
+def test_a_server_that_does_not_stream_is_heard_all_the_same(fake: FakeProvider, kind: str, chunk: int | None) -> None:
+    whole = (
+        b'\xef\xbb\xbf\r\n {"choices": [{"message": {"content": "whole %b"}, "finish_reason": "stop"}]}' % KEY.encode()
+    )
+    if kind == "application/json":
+        whole = whole[3:]  # with a mark of its byte order it would be none
+    fake.script(Reply(body=whole, headers={"content-type": kind}, chunk=chunk))
     answer, said = called(fake, stream=True)
-    assert (answer.text, said) == ("whole", [])
+    assert (answer.text, said) == ("whole [API key]", [])
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", ""])
+@pytest.mark.parametrize("chunk", [None, 1])
+def test_a_stream_that_does_not_say_so_is_one(fake: FakeProvider, kind: str, chunk: int | None) -> None:
+    fake.script(Reply(pieces=["a", "b"], headers={"content-type": kind}, chunk=chunk))
+    answer, said = called(fake, stream=True)
+    assert (answer.text, said) == ("ab", ["a", "b"])
 
 
 @pytest.mark.parametrize("style", ["openai", "anthropic", "google"])
@@ -163,16 +181,44 @@ def test_one_connection_serves_call_after_call_streamed_or_not(fake: FakeProvide
     assert fake.connections == 1
 
 
-def test_hundreds_of_calls_go_at_once(fake: FakeProvider) -> None:
-    fake.default = Reply(first_byte_s=0.5)
+def test_two_hundred_calls_are_made_at_once(fake: FakeProvider) -> None:
+    fake.default = Reply(gate="all")
 
-    async def run(providers: Providers) -> float:
-        began = time.monotonic()
-        await asyncio.gather(*(providers.call(endpoint(fake), asked()) for _ in range(200)))
-        return time.monotonic() - began
+    async def run(providers: Providers) -> None:
+        calls = [asyncio.create_task(providers.call(endpoint(fake), asked())) for _ in range(200)]
+        await asyncio.to_thread(fake.wait, lambda: fake.in_flight() == 200, "200 calls in flight")
+        fake.open("all")
+        await asyncio.gather(*calls)
 
-    assert with_providers(run) < 5
-    assert len(fake.requests) == 200
+    with_providers(run)
+
+
+def test_more_calls_than_there_is_room_for_wait_for_their_turn(fake: FakeProvider) -> None:
+    fake.default = Reply(gate="all")
+
+    async def run(providers: Providers) -> None:
+        calls = [asyncio.create_task(providers.call(endpoint(fake), asked())) for _ in range(8)]
+        await asyncio.to_thread(fake.wait, lambda: fake.in_flight() == 3, "three calls in flight")
+        assert await providers.list_models(endpoint(fake)), "a list of models waits for no turn"
+        assert fake.in_flight() == 3
+        calls[7].cancel()  # who does not wait any more takes nobody's turn
+        fake.open("all")
+        assert len(await asyncio.gather(*calls[:7])) == 7
+
+    with_providers(run, calls_max=3)
+    assert len(fake.requests) == 7 + 1
+
+
+def test_waiting_for_a_turn_is_not_the_providers_time(fake: FakeProvider) -> None:
+    """The third waits longer than a call may take, and does not fail for it."""
+    fake.script(Reply(first_byte_s=1.2), Reply(first_byte_s=1.2), Reply())
+
+    async def run(providers: Providers) -> list[Completion]:
+        return await asyncio.gather(*(providers.call(endpoint(fake), asked()) for _ in range(3)))
+
+    first, second, third = with_providers(run, calls_max=1, total_s=2.0)
+    assert first.waited_ms < 1_100 < second.waited_ms < 2_300 < third.waited_ms
+    assert third.latency_ms < 1_000 < second.latency_ms < 2_000
 
 
 # ---------------------------------------------------------------- failures
@@ -338,12 +384,13 @@ def test_a_wait_beyond_the_deadline_is_not_begun(fake: FakeProvider) -> None:
     assert time.monotonic() - began < 2
 
 
-def test_a_server_that_is_being_restarted_is_waited_for(fake: FakeProvider) -> None:
+def test_a_server_that_is_being_restarted_is_waited_for(fake: FakeProvider, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)  # the HTTP library says there how far it is
     fake.refuse()
 
     async def run(providers: Providers) -> str:
         calling = asyncio.create_task(providers.call(endpoint(fake), asked()))
-        await asyncio.sleep(0.05)
+        await until(lambda: "connect_tcp.failed" in caplog.text)
         await asyncio.to_thread(fake.listen)
         return (await calling).text
 
@@ -385,18 +432,28 @@ def test_a_connection_its_server_closed_meanwhile_is_not_used(
 
 
 @pytest.mark.parametrize(
-    "reply",
-    [Reply(hang=True), Reply(hang_after=0), Reply(pieces=["a", "b"], hang_after=1)],
+    ("reply", "reached"),
+    [
+        (Reply(hang=True), "receive_response_headers.started"),
+        (Reply(hang_after=0), "receive_response_body.started"),
+        (Reply(pieces=["a", "b"], hang_after=1), "said a"),
+    ],
     ids=["head", "body", "text"],
 )
 @pytest.mark.parametrize("stream", [False, True])
-def test_cancelling_a_call_closes_its_connection_at_once(fake: FakeProvider, reply: Reply, stream: bool) -> None:
-    fake.script(reply if stream else Reply(hang=True))
+def test_cancelling_a_call_closes_its_connection_at_once(
+    fake: FakeProvider, caplog: pytest.LogCaptureFixture, reply: Reply, reached: str, stream: bool
+) -> None:
+    caplog.set_level(logging.DEBUG)  # the HTTP library says there how far it is
+    if not stream:
+        reply, reached = Reply(hang=True), "receive_response_headers.started"
+    fake.script(reply)
 
     async def run(providers: Providers) -> None:
-        call = asyncio.create_task(providers.call(endpoint(fake), asked(), (lambda _: None) if stream else None))
+        on_text = (lambda text: logging.debug("said %s", text)) if stream else None
+        call = asyncio.create_task(providers.call(endpoint(fake), asked(), on_text))
         await asyncio.to_thread(fake.wait, lambda: fake.requests)
-        await asyncio.sleep(0.05)
+        await until(lambda: reached in caplog.text)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
@@ -411,10 +468,12 @@ def test_a_cancelled_call_leaves_the_others_alone(fake: FakeProvider) -> None:
     async def run(providers: Providers) -> list[str]:
         lost = asyncio.create_task(providers.call(endpoint(fake), asked()))
         await asyncio.to_thread(fake.wait, lambda: fake.requests)
-        fake.default = Reply(text="here", first_byte_s=0.1)
+        fake.default = Reply(text="here", gate="others")
         others = [asyncio.create_task(providers.call(endpoint(fake), asked())) for _ in range(5)]
-        await asyncio.sleep(0.02)
+        await asyncio.to_thread(fake.wait, lambda: fake.in_flight() == 6, "all calls to be under way")
         lost.cancel()
+        await asyncio.to_thread(fake.wait, lambda: fake.requests[0].disconnected, "the lost one to be closed")
+        fake.open("others")
         return [(await other).text for other in others]
 
     assert with_providers(run) == ["here"] * 5

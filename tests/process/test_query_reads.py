@@ -14,7 +14,10 @@ from beacon.contract.operations import owned_by
 from tests.processes import Answer, Process, short_home
 from tests.store_fixture import SECOND, START_NS, Store, stored_span
 
-SENT = '{"k" :  1.50, "u": "\\u4e2d\\n", "deep": [{"a": null}]}'
+SENT = (
+    '{"k" :  1.50, "u": "\\u4e2d\\n", "deep": [{"a": null}], "llm.model": "m", '
+    '"llm.tool_calls": "[{\\"name\\": \\"f\\", \\"arguments\\": {\\"x\\": 1}}]"}'
+)
 NOTE = '[{"id": "n1", "text": "look", "created_at": 1.5}]'
 
 
@@ -74,6 +77,7 @@ EXAMPLES = {
     "export_traces": "/v1/traces/export?trace_ids=t1,t2",
     "get_trace": "/v1/traces/t1",
     "get_graph": "/v1/traces/t1/graph",
+    "list_sessions": "/v1/sessions",
     "export_trace": "/v1/traces/t1/export",
     "search": "/v1/search?q=needle",
     "get_stats": "/v1/stats",
@@ -127,6 +131,7 @@ def test_a_span_has_every_field_and_its_text_as_it_was_sent(query: Process) -> N
         "attributes": json.loads(SENT),
         "annotations": json.loads(NOTE),
         "sdk_language": None,
+        "interrupted": False,
     }
 
 
@@ -184,6 +189,7 @@ def test_a_trace_has_its_summary_and_its_spans_by_start(query: Process) -> None:
         "running_count": 1,
         "unpriced_count": 0,
         "created_at": START_NS / SECOND,
+        "interrupted_count": 0,
     }
     assert seq == get(query, "/internal/query/health")["seq"]
     listed = get(query, "/v1/traces")
@@ -191,8 +197,11 @@ def test_a_trace_has_its_summary_and_its_spans_by_start(query: Process) -> None:
     assert listed["seq"] == seq
 
 
-def test_light_leaves_out_the_attributes_and_nothing_else(query: Process) -> None:
+def test_light_has_labels_in_place_of_attributes_and_all_else(query: Process) -> None:
     whole, light = get(query, "/v1/traces/t1"), get(query, "/v1/traces/t1?fields=light")
+    said = {span["span_id"]: [span.pop(name) for name in ("label", "tokens", "cost_usd")] for span in light["spans"]}
+    none = [None, None, None]
+    assert said == {"root": none, "late": none, "early": ["m → f(1)", 12, 0.0025]}
     for span in whole["spans"]:
         del span["attributes"]
     assert light == whole
@@ -351,6 +360,8 @@ def test_search_answers_hits_with_their_place(query: Process) -> None:
                 "trace_name": "same id, newer",
                 "field": "error_message",
                 "offsets": [6, 12],
+                "span_type": "custom",
+                "start_time": START_NS / SECOND,
             }
         ],
         "total": 1,

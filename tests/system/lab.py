@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import uuid
 from collections.abc import Iterator
@@ -63,6 +64,19 @@ class Lab:
         """The request on a thread of its own."""
         return self._pool.submit(self.stack.ask, method, path, body, timeout=ANSWER_S)
 
+    @contextmanager
+    def streaming(self, path: str, body: dict[str, Any]) -> Iterator[Iterator[tuple[str, Any]]]:
+        """The server-sent events of a POST as they come: each its name and its JSON, comments left out."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.stack.port, timeout=ANSWER_S)
+        try:
+            connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+            response = connection.getresponse()
+            assert response.status == 200, response.read()
+            assert response.headers["content-type"].startswith("text/event-stream")
+            yield _events(response)
+        finally:
+            connection.close()
+
     def replay_soon(self, span_id: str, **more: Any) -> Future[Answer]:
         return self.soon("POST", "/v1/replay", {"span_id": span_id, **more})
 
@@ -93,6 +107,16 @@ class Lab:
 
     def close(self) -> None:
         self._pool.shutdown()
+
+
+def _events(response: http.client.HTTPResponse) -> Iterator[tuple[str, Any]]:
+    name = ""
+    for line in response:
+        field, _, value = line.decode().rstrip("\n").partition(": ")
+        if field == "event":
+            name = value
+        elif field == "data":
+            yield name, json.loads(value)
 
 
 @contextmanager

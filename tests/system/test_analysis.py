@@ -231,6 +231,7 @@ def test_compare_with_words(paid: Stack, fake: FakeProvider) -> None:
     fake.script(Reply(text=json.dumps({"narrative": "b asked for a day that is."})))
     found = analysed(paid, "compare", trace_id_a="r1", trace_id_b="r2").json
     assert found["narrative"] == "b asked for a day that is."
+    assert "narrative_reason" not in found
     assert found["metric_diff"]["duration_diff_ms"] == 500
     assert found["divergence_points"][0]["span_a"] == "r1-root"
     assert found["divergence_points"][0]["description"] in json.loads(
@@ -264,12 +265,14 @@ def test_what_is_not_there_is_a_400(paid: Stack, fake: FakeProvider) -> None:
 def test_without_a_key_the_numbers_stand_alone(keyless: Stack) -> None:
     found = analysed(keyless, "anomalies", trace_id="l1").json
     assert found["narrative"] is None
+    assert "/v1/settings/api-keys" in found["narrative_reason"]
     assert [(one["type"], one["severity"], one["span_id"]) for one in found["anomalies"]] == [
         ("loop", "high", "l1-search-0")
     ]
     assert analysed(keyless, "anomalies", trace_id="r2").json == {"trace_id": "r2", "anomalies": [], "narrative": None}
     compared = analysed(keyless, "compare", trace_id_a="r1", trace_id_b="r2").json
     assert compared["narrative"] is None
+    assert "/v1/settings/api-keys" in compared["narrative_reason"]
     assert compared["metric_diff"] == {
         "cost_diff_usd": 0.0, "duration_diff_ms": 500.0, "token_diff": 0, "span_count_diff": 0,
     }  # fmt: skip
@@ -323,11 +326,21 @@ def test_what_may_cost_more_than_the_cap_is_not_asked(make_stack: MakeStack, fak
     stack = make_stack(OPENAI_API_KEY=KEY, OPENAI_BASE_URL=fake.base_url("openai"), BEACON_SPEND_CAP_USD="0.25")
     stack.start()
     stack.wait_healthy()
-    stack.post_spans(failed_run("r1"))
+    stack.post_spans([*failed_run("r1"), *good_run("r2"), *looping_run("l1")])
     # a server on this machine costs nothing, unless the user's own prices say otherwise
     prices = {"input_usd_per_million": 1, "output_usd_per_million": 1_000}
     (stack.home / "prices.json").write_text(json.dumps({fake.models[0]: prices}))
     answer = analysed(stack, "root-cause", trace_id="r1")
     assert answer.status == 400
     assert "BEACON_SPEND_CAP_USD" in answer.json["detail"]
+    # numbers need no model
+    found = analysed(stack, "anomalies", trace_id="l1")
+    assert found.status == 200
+    assert [one["type"] for one in found.json["anomalies"]] == ["loop"]
+    compared = analysed(stack, "compare", trace_id_a="r1", trace_id_b="r2")
+    assert compared.status == 200
+    assert compared.json["metric_diff"]["duration_diff_ms"] == 500
+    for one in (found.json, compared.json):
+        assert one["narrative"] is None
+        assert "more than the $0.25 that BEACON_SPEND_CAP_USD allows" in one["narrative_reason"]
     assert not [request for request in fake.requests if request.method == "POST"]

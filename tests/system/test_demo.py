@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -258,12 +260,13 @@ def test_a_provider_that_fails_ends_the_spans_in_error(paid: Stack, fake: FakePr
 
 
 def test_a_demo_whose_trace_is_deleted_does_not_bring_it_back(paid: Stack, fake: FakeProvider) -> None:
-    fake.default = Reply(tool_calls=[("search_archive", {"query": "x"})], first_byte_s=0.5)
+    fake.default = Reply(tool_calls=[("search_archive", {"query": "x"})], gate="deleted")
     trace_id = started(paid, "endless_search")
     wait_for(lambda: len(asked_for(fake)) == 1, "the first call")
     job_id = job_of(paid, trace_id)["job_id"]
     assert paid.ask("DELETE", f"/v1/traces/{trace_id}").status == 200
     wait_for(lambda: paid.ask("GET", f"/v1/jobs/{job_id}").json["finished_at"], "the job to end")
+    fake.open("deleted")
     wait_for(lambda: all(request.ended_at for request in asked_for(fake)), "the calls to end")
     assert len(asked_for(fake)) < 5
     assert paid.ask("GET", f"/v1/traces/{trace_id}").status == 404
@@ -273,11 +276,14 @@ def test_a_cancelled_demo_ends_its_spans(paid: Stack, fake: FakeProvider) -> Non
     fake.default = Reply(hang=True)
     trace_id = started(paid, "research_assistant")
     wait_for(lambda: len(asked_for(fake)) == 1, "the first call")
-    assert paid.ask("DELETE", f"/v1/jobs/{job_of(paid, trace_id)['job_id']}").status == 200
-    wait_for(lambda: asked_for(fake)[0].disconnected, "the upstream connection to close")
-
-    def ended() -> bool:
+    (name,) = [name for name in paid.pids() if name.startswith("replay_worker")]
+    pid = paid.kill(name, signal.SIGSTOP)  # what it would say itself comes later: ingest knows whose spans they are
+    try:
+        assert paid.ask("DELETE", f"/v1/jobs/{job_of(paid, trace_id)['job_id']}").status == 200
         trace = paid.ask("GET", f"/v1/traces/{trace_id}").json
-        return bool(trace["running_count"] == 0 and trace["status"] == "error")
-
-    wait_for(ended, "every span to end")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert [span["span_type"] for span in trace["spans"]] == ["agent_step", "agent_step", "llm_call"]
+    assert {(span["status"], span["error_message"]) for span in trace["spans"]} == {("error", "The job was cancelled.")}
+    assert trace["running_count"] == 0
+    wait_for(lambda: asked_for(fake)[0].disconnected, "the upstream connection to close")

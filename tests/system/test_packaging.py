@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -123,7 +124,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tree = tmp_path_factory.mktemp("wheel") / "tree"
     tree.mkdir()
     for name in PACKAGES:
-        shutil.copytree(REPOSITORY / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(REPOSITORY / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, tree / name)
     done = subprocess.run(
@@ -144,7 +145,7 @@ def test_the_wheel_has_every_file_of_the_packages(wheel: Path) -> None:
         str(path.relative_to(REPOSITORY))
         for package in PACKAGES
         for path in (REPOSITORY / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and REPOSITORY / "hub" / "ui" not in path.parents
     }
     assert {name for name in packed if ".dist-info/" not in name} == there
 
@@ -178,6 +179,11 @@ def test_the_wheel_runs_from_anywhere(wheel: Path, make_stack: MakeStack) -> Non
             assert f"PYTHONPATH={target}".encode() in environ.read_bytes().split(b"\0")
     assert stack.beacon("send-example").returncode == 0
     assert stack.ask("GET", "/docs").status == 200
+    page = stack.ask("GET", "/")
+    assert page.status == 200
+    scripts = re.findall(r'src="(/assets/[^"]+)"', page.body.decode())
+    assert len(scripts) == 2
+    assert {stack.ask("GET", script).status for script in scripts} == {200}
     assert stack.ask("GET", "/v1/stats").json["total_spans"] == 5
     where = subprocess.run(
         [sys.executable, "-c", "import beacon, hub; print(beacon.__file__, hub.__file__)"],
@@ -216,7 +222,6 @@ def test_the_dev_lock_agrees_with_the_runtime_lock() -> None:
 
 
 def test_every_direct_dependency_is_locked_and_explained() -> None:
-    import re
     import tomllib
 
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,7 +31,7 @@ def chat(text: str, **more: Any) -> dict[str, Any]:
 
 
 def test_a_chat_is_live_from_its_first_moment(lab: Lab) -> None:
-    lab.fake.script(Reply(text="Hello.", first_byte_s=1.0, tokens_input=9, tokens_output=2))
+    lab.fake.script(Reply(text="Hello.", gate="hello", tokens_input=9, tokens_output=2))
     with Live(lab.stack) as live:
         call = lab.soon("POST", "/v1/playground/chat", chat("Hi"))
         lab.wait_calls(1)
@@ -44,10 +43,11 @@ def test_a_chat_is_live_from_its_first_moment(lab: Lab) -> None:
         assert not call.done()
         assert {span["span_type"] for span in created()} == {"agent_step", "llm_call"}
         assert all(span["end_time"] is None and span["status"] == "unset" for span in created())
+        lab.fake.open("hello")
         got = call.result().json
         assert got["message"] == {"role": "assistant", "content": "Hello."}
         assert (got["metrics"]["input_tokens"], got["metrics"]["output_tokens"]) == (9, 2)
-        assert got["metrics"]["latency_ms"] >= 1000
+        assert got["metrics"]["latency_ms"] > 0
         ended = {span["span_id"] for span in lab.spans(got["trace_id"]) if span["status"] == "ok"}
         wait_for(
             lambda: (
@@ -70,11 +70,14 @@ def test_a_conversation_keeps_one_trace(lab: Lab) -> None:
 
 
 def test_a_chat_is_streamed_on_request(lab: Lab) -> None:
-    lab.fake.script(Reply(pieces=["Hel", "lo."], piece_s=0.1))
-    said = lab.stack.ask("POST", "/v1/playground/chat", chat("Hi", stream=True)).body.decode()
-    blocks = [block.split("\n") for block in said.split("\n\n") if block.startswith("event: ")]
-    assert [block[0] for block in blocks] == ["event: delta", "event: delta", "event: result"]
-    assert json.loads(blocks[-1][1].removeprefix("data: "))["message"]["content"] == "Hello."
+    lab.fake.script(Reply(pieces=["Hel", "lo."], gate="lo", gate_after=1))
+    with lab.streaming("/v1/playground/chat", chat("Hi", stream=True)) as events:
+        assert next(events) == ("delta", {"run": 0, "text": "Hel"})
+        lab.fake.open("lo")
+        assert next(events) == ("delta", {"run": 0, "text": "lo."})
+        (name, result), *more = list(events)
+    assert (name, more) == ("result", [])
+    assert result["message"]["content"] == "Hello."
 
 
 def test_a_chat_that_fails_is_a_502_and_its_spans_are_in_error(lab: Lab) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
-import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from beacon.contract.jobs import BOARD_MAX
 from beacon.web.server import GRACE_S
+from replay_worker.runner import JOBS_MAX
 from tests.fake_provider import Reply
 from tests.processes import Process, wait_for
 from tests.system.lab import KEY, Lab, open_lab
@@ -75,15 +78,13 @@ def test_a_worker_that_died_in_the_middle_is_lost_and_its_call_is_not_made_again
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
 def test_a_result_lands_though_ingest_was_away_when_it_came(lab: Lab, number: signal.Signals) -> None:
-    lab.fake.script(Reply(text="paid for", first_byte_s=1.0))
+    lab.fake.script(Reply(text="paid for", gate=f"away {number}"))
     span_id = lab.record()
     call = lab.replay_soon(span_id)
     lab.wait_calls(1)
     with lab.stack.without("ingest") if number == signal.SIGKILL else stopped(lab, "ingest"):
-        # the answer comes while ingest is away
-        wait_for(lambda: lab.fake.requests[0].first_text_at, "the answer")
-        pause = time.monotonic() + 0.5
-        wait_for(lambda: time.monotonic() > pause, "a moment more")
+        lab.fake.open(f"away {number}")
+        wait_for(lambda: lab.fake.requests[0].ended_at, "the whole answer to come while ingest is away")
     status = call.result().status
     assert status == 200 or number == signal.SIGKILL, "who waited on a stopped ingest gets the answer"
     (run,) = wait_for(lambda: lab.stack._health() and lab.replays(span_id), "the replay run")
@@ -144,6 +145,68 @@ def test_a_trace_deleted_in_the_middle_ends_the_job_and_stays_deleted(lab: Lab) 
         assert lab.stack.ask("GET", f"/v1/traces/{trace_id}").status == 404
 
 
+def test_a_job_past_its_deadline_ends_and_leaves_the_provider(lab: Lab) -> None:
+    """A deadline is minutes long; here it is shortened in the rows of jobs that no worker has taken yet."""
+    lab.fake.default = Reply(hang=True)
+    body = {"model": "lab/fake-large", "messages": [{"role": "user", "content": "hi"}]}
+    (name,) = workers(lab)
+    pid = lab.stack.kill(name, signal.SIGSTOP)
+    try:
+        calls = [lab.replay_soon(lab.record()), lab.soon("POST", "/v1/playground/chat", body)]
+        jobs = [lab.job(kind, "queued") for kind in ("replay", "chat")]
+        with closing(sqlite3.connect(lab.stack.home / "traces.db", timeout=10)) as db, db:
+            assert db.execute("UPDATE jobs SET deadline_s = 2 WHERE state = 'queued'").rowcount == 2
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    lab.wait_calls(2)
+    for call in calls:
+        answer = call.result()
+        assert answer.status == 502
+        assert answer.json["detail"] == "The job was not done within its 2 seconds."
+    lab.fake.wait(lambda: all(request.disconnected for request in lab.fake.requests), "the provider to be left")
+    for job in jobs:
+        ended = lab.stack.ask("GET", f"/v1/jobs/{job['job_id']}").json
+        assert (ended["state"], ended["error"]["status"]) == ("failed", 502)
+        assert 2.0 <= ended["finished_at"] - ended["started_at"] < 5.0
+    spans = lab.spans(jobs[1]["trace_id"])
+    assert [span["status"] for span in spans] == ["error", "error"]
+    assert all(span["end_time"] for span in spans)
+    assert lab.calls() == 2, "nothing was paid for twice"
+    lab.fake.default = Reply()
+    assert lab.replay(lab.record()).status == 200, "the worker takes others"
+
+
+def test_a_full_board_is_a_503_that_says_when_to_come_back() -> None:
+    with open_lab(BEACON_REPLAY_WORKERS="1", BEACON_DEMO_PACE="0") as lab:
+        saved = {"provider": "openai", "api_key": KEY, "base_url": lab.fake.base_url()}
+        assert lab.stack.ask("PUT", "/v1/settings/api-keys", saved).status == 200
+        lab.fake.models.append("gpt-4o-mini")
+        lab.fake.default = Reply(gate="full")
+        chat = {"model": "lab/fake-large", "messages": [{"role": "user", "content": "hi"}]}
+        demo = {"scenario": "research_assistant"}
+        first = lab.soon("POST", "/v1/playground/chat", chat)
+        lab.wait_calls(1)
+        for _ in range(BOARD_MAX - 1):  # demos, whose request does not wait for the job
+            assert lab.stack.ask("POST", "/v1/demo/run", demo).status == 200
+        span_id = lab.record()
+        for answer in (
+            lab.replay(span_id),
+            lab.stack.ask("POST", "/v1/playground/chat", chat),
+            lab.stack.ask("POST", "/v1/demo/run", demo),
+        ):
+            assert answer.status == 503
+            assert answer.headers["retry-after"] == "5"
+            assert "1,000 jobs are waiting or running" in answer.json["detail"]
+        lab.fake.wait(lambda: lab.fake.in_flight() == JOBS_MAX, "the worker to be full too")
+        page = lab.stack.ask("GET", "/v1/jobs?state=queued&limit=1").json
+        assert page["total"] == BOARD_MAX - JOBS_MAX
+        assert lab.stack.ask("DELETE", f"/v1/jobs/{page['jobs'][0]['job_id']}").status == 200
+        assert lab.stack.ask("POST", "/v1/demo/run", demo).status == 200, "there is room again"
+        assert lab.stack.ask("POST", "/v1/demo/run", demo).status == 503
+        lab.fake.open("full")
+        assert first.result().status == 200
+
+
 def test_scaling_up_shares_the_work_and_scaling_down_finishes_it_first(lab: Lab) -> None:
     before = workers(lab)
     done = lab.stack.beacon("scale", "3")
@@ -152,7 +215,7 @@ def test_scaling_up_shares_the_work_and_scaling_down_finishes_it_first(lab: Lab)
     assert before.items() <= workers(lab).items(), "who was there stays"
     assert len(workers(lab)) == 3
     wait_workers(lab, 3)
-    lab.fake.default = Reply(text="in time", first_byte_s=2.0)
+    lab.fake.default = Reply(text="in time", gate="scaled")
     calls = [lab.replay_soon(lab.record()) for _ in range(12)]
     lab.wait_calls(12)
     jobs = lab.stack.ask("GET", "/v1/jobs?state=running").json["jobs"]
@@ -165,6 +228,7 @@ def test_scaling_up_shares_the_work_and_scaling_down_finishes_it_first(lab: Lab)
     assert lab.stack.beacon("status").returncode in (0, 1)
     lab.fake.default = Reply(text="later")
     assert lab.replay(lab.record()).status == 200, "the one that stays takes new jobs meanwhile"
+    lab.fake.open("scaled")
     assert {call.result().json["new_output"]["llm.completion"] for call in calls} == {"in time"}
     assert lab.calls() == 13
     wait_for(lambda: workers(lab) == before, "the others to end")
@@ -198,11 +262,13 @@ def test_a_worker_of_its_own_beside_the_stack(lab: Lab, tmp_path: Path) -> None:
         try:
             assert lab.replay(lab.record()).status == 200
             # one signal: it finishes what it has
-            lab.fake.script(Reply(text="finished", first_byte_s=1.0))
+            lab.fake.script(Reply(text="finished", gate="told to end"))
             call = lab.replay_soon(lab.record())
             lab.wait_calls(2)
             assert worker.child is not None
             worker.child.send_signal(signal.SIGTERM)
+            wait_for(lambda: "finishing 1 jobs" in worker.log.read_text(), "the worker to know")
+            lab.fake.open("told to end")
             assert call.result().json["new_output"]["llm.completion"] == "finished"
             assert worker.child.wait(10) == 0
         finally:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from beacon.config import load_settings, resolved_environment
 from beacon.environment import read_environment, unknown_names
 from beacon.errors import Refused
+from beacon.resolved import load_settings, resolved_environment
 
 
 @pytest.mark.parametrize("token", ["schlüssel", "a=b", "YWJj/ZGVm", "two words", "a,b", "a\nb", "abc\n", "٣", '"a"'])

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beacon.answer_tokens import OUTPUT_TOKENS, REASONING_TOKENS
 from beacon.errors import BadRequest
 from beacon.keys import endpoints
 from beacon.models import list_models, prices_problem
-from beacon.pricing import IMAGE_TOKENS, OUTPUT_TOKENS, Price, check_cap, estimate, price, tokens_of
+from beacon.pricing import IMAGE_TOKENS, Price, check_cap, estimate, price, tokens_of
 from tests.processes import REPOSITORY
 
 
@@ -112,8 +113,8 @@ def test_what_a_provider_says_of_cached_and_reasoning_tokens_cannot_break_the_su
 
 
 def test_a_server_on_this_machine_costs_nothing(tmp_path: Path) -> None:
-    assert price("ollama", "llama3.2", 10, 10, local=True, home=tmp_path) == Price(0.0)
-    assert price("local", "gpt-4o", None, None, local=True, home=tmp_path) == Price(0.0)
+    assert price("ollama", "llama3.2", 10, 10, local=True, home=tmp_path) == Price(0.0, source="local")
+    assert price("local", "gpt-4o", None, None, local=True, home=tmp_path) == Price(0.0, source="local")
 
 
 # ---------------------------------------------------------------- the user's own
@@ -195,6 +196,8 @@ def test_an_estimate_is_of_the_whole_request_and_every_run(tmp_path: Path) -> No
     )
     unlimited = estimate("openai", "gpt-4o", "", local=False, home=tmp_path)
     assert unlimited == pytest.approx(OUTPUT_TOKENS * 10 / 1e6)
+    reasoning = estimate("openai", "gpt-5", "", local=False, home=tmp_path)
+    assert reasoning == pytest.approx(REASONING_TOKENS * 10 / 1e6)
     assert estimate("openai", "no-such-model", request, local=False, home=tmp_path) is None
     assert estimate("ollama", "llama3.2", request, local=True, home=tmp_path) == 0.0
 

@@ -41,10 +41,10 @@ def test_another_version_is_refused() -> None:
 
 
 def test_updates_carry_the_named_fields_only() -> None:
-    span = Span("s", "t", None, "custom", "n", "ok", None, 1.0, 2.0, 1000.0, Raw(b'{"a" : 1}'), Raw(b"[]"), None)
+    span = Span("s", "t", None, "custom", "n", "ok", None, 1.0, 2.0, 1000.0, Raw(b'{"a" : 1}'), Raw(b"[]"), None, False)
     frame = json.loads(events.span_updated(9, span, ["status", "attributes"]).frame)
     assert frame == {
         "event": "span_updated", "seq": 9, "span_id": "s", "trace_id": "t",
         "updates": {"status": "ok", "attributes": {"a": 1}},
     }  # fmt: skip
-    assert len(json.loads(events.span_updated(9, span).frame)["updates"]) == 11
+    assert len(json.loads(events.span_updated(9, span).frame)["updates"]) == 12

@@ -21,6 +21,13 @@ ROUTES = Routes(PUBLIC)
         ("DELETE", "/v1/traces/t1", "delete_trace", {"trace_id": "t1"}),
         ("GET", "/v1/traces/t%2F1", "get_trace", {"trace_id": "t/1"}),
         ("GET", "/v1/traces/t1/export", "export_trace", {"trace_id": "t1"}),
+        ("POST", "/v1/traces", "otlp_traces", {}),
+        ("POST", "/", "otlp_traces", {}),
+        ("POST", "/otel/v1/traces", "otlp_traces", {}),
+        ("POST", "/v1/otel/v1/traces", "otlp_traces", {}),
+        ("POST", "/v1/otel/v1/logs", "otlp_logs", {}),
+        ("POST", "/otel/v1/metrics", "otlp_metrics", {}),
+        ("POST", "/v1/otlp/traces", "otlp_traces_older", {}),
     ],
 )
 def test_matches(method: str, path: str, name: str, params: dict[str, str]) -> None:
@@ -29,7 +36,7 @@ def test_matches(method: str, path: str, name: str, params: dict[str, str]) -> N
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/spans/", "/v1/traces/t1/", "/v1//t1", "/v2/spans", "/v1/traces/a/b/c"]
+    "path", ["/v1", "/v1/otlp", "/v1/spans/", "/v1/traces/t1/", "/v1//t1", "/v2/spans", "/v1/traces/a/b/c"]
 )
 def test_no_such_path(path: str) -> None:
     with pytest.raises(NotFound):
@@ -40,7 +47,8 @@ def test_no_such_path(path: str) -> None:
     ("method", "path", "allow"),
     [
         ("PUT", "/v1/spans", ("POST",)),
-        ("POST", "/v1/traces", ("DELETE", "GET")),
+        ("PUT", "/v1/traces", ("DELETE", "GET", "POST")),
+        ("GET", "/v1/logs", ("POST",)),
         ("PUT", "/v1/traces/t", ("DELETE", "GET")),
     ],
 )

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from beacon.config import Settings
+from beacon.contract import otlp
 from hub.guard import Policy, Verdict, host_allowed, is_own, judge
 
 POLICY = Policy(
@@ -131,6 +132,54 @@ def test_a_foreign_page_gets_no_leave_to_read() -> None:
         assert allowed_origin(verdict) is None
 
 
+OTHER_SITE: dict[str, Any] = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "no-cors", "sec_fetch_dest": "image"}
+LINK: dict[str, Any] = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
+
+
+@pytest.mark.parametrize("path", [b"/v1/models", b"/v1/traces", b"/health", b"/docs", b"/", b"/assets/a/b.js"])
+def test_another_sites_page_cannot_even_ask(path: bytes) -> None:
+    for method in ("GET", "HEAD", "OPTIONS"):
+        for fields in (OTHER_SITE, OTHER_SITE | {"origin": "http://evil.example"}, OTHER_SITE | {"origin": "null"}):
+            verdict = ask(method, path, **fields)
+            assert status(verdict) == 403
+            assert allowed_origin(verdict) is None
+            assert verdict.refusal is not None
+            assert "BEACON_CORS_ORIGINS" in verdict.refusal.detail
+    for site in ("same-origin", "same-site", "none"):
+        assert status(ask(path=path, **OTHER_SITE | {"sec_fetch_site": site})) == 200
+
+
+def test_a_link_leads_to_a_page_and_not_to_the_api() -> None:
+    for path in (b"/", b"/docs", b"/traces/t1"):
+        assert status(ask(path=path, **LINK)) == 200
+        assert status(ask(path=path, **LINK | {"sec_fetch_dest": "iframe"})) == 403
+        assert status(ask(path=path, **LINK | {"sec_fetch_mode": "cors"})) == 403
+        assert status(ask("POST", path, **LINK)) == 403
+    for path in (b"/v1/models", b"/v1/traces/t1/export"):
+        assert status(ask(path=path, **LINK)) == 403
+        assert status(ask(path=path, **LINK | {"sec_fetch_site": "none"})) == 200
+
+
+def test_a_listed_page_of_another_site_may_ask_and_a_local_one_may_post_spans() -> None:
+    cors = OTHER_SITE | {"sec_fetch_mode": "cors", "sec_fetch_dest": "empty"}
+    assert status(ask(**cors, origin="https://ui.example")) == 200
+    assert status(ask("DELETE", **cors, origin="https://ui.example")) == 200
+    assert status(ask(**cors, origin="http://localhost:3000")) == 403
+    for path in (b"/v1/spans", b"/v1/traces"):
+        assert status(ask("POST", path, **cors, origin="http://localhost:3000")) == 200
+        preflight = ask("OPTIONS", path, **cors, origin="http://localhost:3000", access_control_request_method="POST")
+        assert preflight.preflight is not None
+        assert status(ask("POST", path, **cors)) == 403
+    socket: dict[str, Any] = {
+        "websocket": True,
+        "path": b"/ws/live",
+        "sec_fetch_site": "cross-site",
+        "sec_fetch_mode": "websocket",
+    }
+    assert status(ask(**socket, origin="https://ui.example")) == 200
+    assert status(ask(**socket)) == 403
+
+
 def test_a_listed_page_may_read_and_the_answer_says_it_depends_on_the_origin() -> None:
     verdict = ask(origin="http://localhost:5173")
     assert allowed_origin(verdict) == b"http://localhost:5173"
@@ -168,9 +217,14 @@ def test_a_preflight_is_answered_for_listed_pages_and_for_spans_of_local_ones() 
     assert b"authorization" in answered[b"access-control-allow-headers"]
     spans = ask("OPTIONS", b"/v1/spans", origin="http://localhost:3000", access_control_request_method="POST")
     assert dict(spans.preflight or ())[b"access-control-allow-methods"] == b"POST"
+    for path in otlp.PATHS:
+        spans = ask("OPTIONS", path, origin="http://localhost:3000", access_control_request_method="POST")
+        assert dict(spans.preflight or ())[b"access-control-allow-methods"] == b"POST", path
     for path, method, origin in [
         (b"/v1/spans", "PUT", "http://localhost:3000"),
-        (b"/v1/traces", "POST", "http://localhost:3000"),
+        (b"/v1/traces", "DELETE", "http://localhost:3000"),
+        (b"/v1/traces", "POST", "http://evil.example"),
+        (b"/v1/replay", "POST", "http://localhost:3000"),
         (b"/v1/spans", "POST", "http://evil.example"),
         (b"/v1/traces", "GET", "http://evil.example"),
         (b"/v1/traces", "GET", "null"),

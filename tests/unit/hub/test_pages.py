@@ -16,12 +16,13 @@ from beacon.config import Settings
 from beacon.contract.openapi import openapi
 from beacon.contract.operations import PUBLIC
 from beacon.web import Call
-from hub.docs import docs_page, start_page
+from hub.assets import UI
+from hub.docs import docs_page
+from hub.etags import etag_matches
 from hub.health import describe_workers, workers_missing
-from hub.pages import PAGES, Pages, etag_matches, html_headers
+from hub.pages import Pages, html_headers
 
 SETTINGS = Settings(home=Path("/h"), db_path=Path("/h/a<b>.db"), run_dir=Path("/h"), token="never-shown")
-NOW = 1_790_000_000.5
 
 
 def call(if_none_match: bytes | None = None) -> Call:
@@ -80,34 +81,22 @@ def test_the_websocket_line_names_the_python_that_has_the_package() -> None:
     assert f"<pre>{escape(sys.executable)} -m websockets ws://127.0.0.1:7474/ws/live</pre>" in page
 
 
-def test_the_first_span_of_the_start_page_is_of_its_time() -> None:
-    page = unescape(start_page("", SETTINGS, token=False, now=NOW).decode())
-    assert '"trace_id": "hello-1790000000"' in page
-    assert '"end_time": 1790000000' in page
-
-
 @pytest.mark.parametrize("token", [True, False])
-def test_pages_need_nothing_from_elsewhere_and_no_script(token: bool) -> None:
-    docs = docs_page(openapi(), "body{}", "http://127.0.0.1:7474", token=token).decode()
-    start = start_page("body{}", SETTINGS, token=token, now=NOW).decode()
-    for page in (docs, start):
-        found = Found(page)
-        assert "script" not in found.tags
-        assert all(link.startswith(("/", "#", "data:,")) for link in found.links), found.links
-        assert {link[1:] for link in found.links if link.startswith("#")} <= found.ids
-        assert ("$BEACON_TOKEN" in page) is token
-        assert "never-shown" not in page
-        assert "<b>.db" not in page
-    assert "/h/a&lt;b&gt;.db" in start
+def test_the_docs_need_nothing_from_elsewhere_and_no_script(token: bool) -> None:
+    page = docs_page(openapi(), "body{}", "http://127.0.0.1:7474", token=token).decode()
+    found = Found(page)
+    assert "script" not in found.tags
+    assert all(link.startswith(("/", "#", "data:,")) for link in found.links), found.links
+    assert {link[1:] for link in found.links if link.startswith("#")} <= found.ids
+    assert ("$BEACON_TOKEN" in page) is token
+    assert "never-shown" not in page
+    assert "<b>.db" not in page
 
 
-def test_every_link_of_a_page_is_a_route() -> None:
-    known = {operation.path for operation in PUBLIC + PAGES}
-    for page in (
-        docs_page(openapi(), "", "http://127.0.0.1:7474", token=False),
-        start_page("", SETTINGS, token=False, now=NOW),
-    ):
-        assert {link for link in Found(page.decode()).links if link.startswith("/")} <= known
+def test_every_link_of_the_docs_is_a_route() -> None:
+    known = {operation.path for operation in PUBLIC + UI}
+    page = docs_page(openapi(), "", "http://127.0.0.1:7474", token=False).decode()
+    assert {link for link in Found(page).links if link.startswith("/")} <= known
 
 
 def test_the_policy_of_a_page_allows_its_own_style_and_nothing_else() -> None:
@@ -137,7 +126,7 @@ def test_entity_tags_are_compared(given: bytes | None, matches: bool) -> None:
 def test_a_page_is_sent_once_and_then_confirmed() -> None:
     async def test() -> None:
         pages = Pages(SETTINGS)
-        for handler in (pages.docs, pages.openapi, pages.start):
+        for handler in (pages.docs, pages.openapi):
             first = await handler(call())
             assert first.status == 200
             assert first.chunks[0]

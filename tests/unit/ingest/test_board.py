@@ -27,10 +27,10 @@ from beacon.contract.jobs import (
 from beacon.errors import BadRequest, Conflict, NotFound, QueueFull, TooLarge
 from beacon.store.connect import connect_writer
 from beacon.store.version import upgrade
+from ingest.changes import read_counters, write_counters
 from ingest.database import Command, Transaction
 from ingest.jobs import board
 from ingest.jobs.board import Asked, NewJob, Row, Taken
-from ingest.spans import read_counters, write_counters
 
 LOST = JobError(502, "worker lost")
 NOBODY = JobError(503, "no worker")

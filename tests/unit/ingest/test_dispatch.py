@@ -246,6 +246,7 @@ def test_the_spans_of_a_lost_demo_end_in_error(folder: Path) -> None:
                 kind="demo",
                 payload=DemoPayload("demo", "root", "trip_planner", True),
                 trace_id="demo",
+                span_id="root",
                 arrivals=[check_span(0, root)],
             )
             await board.dispatch.claim(waiting.job.job_id, "w")

@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 
 from beacon.store.connect import connect_writer
 from beacon.store.version import upgrade
-from ingest.database import Transaction
+from ingest.changes import read_counters, write_counters
+from ingest.database import Command, Transaction
 from ingest.decode import decode_spans
+from ingest.kept import Kept
 from ingest.merge import SpanState
 from ingest.rollup import TraceState, from_scratch
-from ingest.spans import SELECT_TRACE_SPANS, TRACE_FIELDS, read_counters, write_counters
+from ingest.spans import SELECT_TRACE_SPANS, TRACE_FIELDS
 from ingest.spans import store as store_arrivals
 from ingest.traces import delete_trace
 
@@ -43,7 +45,7 @@ whole = st.fixed_dictionaries(
         "span_type": st.sampled_from(["llm_call", "tool_use", "custom"]),
         "name": st.sampled_from(["n1", "n2"]),
         "start_time": st.integers(0, 20),
-        "parent_span_id": st.sampled_from([None, *SPANS[:3]]),
+        "parent_span_id": st.sampled_from([None, *SPANS[:4], "never-sent"]),
         "end_time": st.one_of(st.none(), st.integers(0, 40)),
         "status": st.sampled_from(["ok", "error", "unset"]),
         "attributes": attributes,
@@ -56,44 +58,64 @@ partial = st.fixed_dictionaries(
         "span_type": st.sampled_from(["llm_call", "tool_use"]),
         "name": st.sampled_from(["n1", "n3"]),
         "start_time": st.integers(0, 20),
-        "parent_span_id": st.sampled_from([None, "s0"]),
+        "parent_span_id": st.sampled_from([None, "s0", "s3"]),
         "end_time": st.integers(0, 40),
         "status": st.sampled_from(["ok", "error"]),
         "attributes": attributes,
     },
 )
+post_of_some = st.lists(st.lists(st.one_of(whole, whole, partial), max_size=5), min_size=1, max_size=3)
 step = st.one_of(
-    st.lists(st.lists(st.one_of(whole, whole, partial), max_size=5), min_size=1, max_size=3),
-    st.sampled_from(TRACES),
+    post_of_some,
+    st.tuples(st.just("delete"), st.sampled_from(TRACES)),
+    st.tuples(st.just("fail"), post_of_some),
+    st.tuples(st.just("restart"), st.none()),
 )
 
 
-def fresh(folder: Path) -> sqlite3.Connection:
+class Written(sqlite3.Connection):
+    """A database, and what its writer remembers of it."""
+
+    kept: Kept
+
+
+def fresh(folder: Path) -> Written:
     path = folder / f"{uuid.uuid4().hex}.db"  # not from `random`: hypothesis seeds that anew for each example
-    db = connect_writer(path)
+    connect_writer(path).close()
+    db = sqlite3.connect(path, isolation_level=None, factory=Written)
+    db.execute("PRAGMA foreign_keys=ON")
     db.execute("PRAGMA synchronous=OFF")
     upgrade(db, path)
+    db.kept = Kept()
     return db
 
 
-def post(db: sqlite3.Connection, requests: list[list[dict[str, Any]]]) -> None:
-    db.execute("BEGIN IMMEDIATE")
-    counters = read_counters(db)
+def post(db: Written, requests: list[list[dict[str, Any]]], *, fails: bool = False) -> None:
     decoded = [decode_spans(json.dumps({"spans": spans}).encode()) for spans in requests]
     assert not any(d.errors for d in decoded)
-    store_arrivals(db, counters, [d.arrivals for d in decoded], 7)
-    write_counters(db, counters)
-    db.execute("COMMIT")
+
+    def command(tx: Transaction) -> None:
+        store_arrivals(tx, [d.arrivals for d in decoded])
+
+    run(db, command, fails=fails)
 
 
-def delete(db: sqlite3.Connection, trace_id: str) -> None:
-    if not db.execute("SELECT 1 FROM traces WHERE trace_id = ?", (trace_id,)).fetchone():
-        return
+def run(db: Written, command: Command, *, fails: bool = False) -> None:
+    """`command` as the writer runs it."""
     db.execute("BEGIN IMMEDIATE")
-    tx = Transaction(db, read_counters(db), 7)
-    delete_trace(trace_id)(tx)
+    tx = Transaction(db, read_counters(db), 7, db.kept)
+    command(tx)
+    if fails:
+        db.execute("ROLLBACK")
+        db.kept.clear()
+        return
     write_counters(db, tx.counters)
     db.execute("COMMIT")
+
+
+def delete(db: Written, trace_id: str) -> None:
+    if db.execute("SELECT 1 FROM traces WHERE trace_id = ?", (trace_id,)).fetchone():
+        run(db, delete_trace(trace_id))
 
 
 def traces_of(db: sqlite3.Connection) -> list[TraceState]:
@@ -106,7 +128,7 @@ def spans_of(db: sqlite3.Connection, trace: TraceState) -> list[SpanState]:
 
 def comparable(trace: TraceState) -> dict[str, Any]:
     fields = msgspec.structs.asdict(trace)
-    for name in ("trace_row", "created_seq", "seq", "created_ns", "tags"):
+    for name in ("trace_row", "created_seq", "seq", "created_ns", "seen_ns", "tags"):
         del fields[name]
     return fields
 
@@ -132,10 +154,14 @@ def test_rows_equal_those_made_from_scratch(steps: list[Any], tmp_path_factory: 
     db = fresh(tmp_path_factory.getbasetemp())
     try:
         for one in steps:
-            if isinstance(one, str):
-                delete(db, one)
-            else:
+            if isinstance(one, list):
                 post(db, one)
+            elif one[0] == "delete":
+                delete(db, one[1])
+            elif one[0] == "fail":
+                post(db, one[1], fails=True)
+            else:
+                db.kept.clear()
             check(db)
     finally:
         db.close()

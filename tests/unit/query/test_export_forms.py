@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from beacon.contract.otlp_ids import hex_id
 from beacon.contract.records import TraceSummary
 from beacon.version import VERSION
 from query.export import beacon_json, otlp_json
@@ -35,6 +36,7 @@ def span_row(**fields: Any) -> SpanRow:
         "attributes": b"{}",
         "annotations": b"[]",
         "sdk_language": None,
+        "interrupted": 0,
     }
     tokens, cost = fields.pop("tokens", None), fields.pop("cost_pico", None)
     return SpanRow(tokens, cost, tuple({**columns, **fields}.values()))
@@ -93,7 +95,7 @@ def summary(**fields: Any) -> TraceSummary:
     import msgspec
 
     base = TraceSummary(
-        TRACE_ID, "run", 1.0, 2.0, 1000.0, 1, "ok", 0.0, 0, msgspec.Raw(b'{"env":"prod"}'), None, None, 0, 0, 0, 1.0
+        TRACE_ID, "run", 1.0, 2.0, 1000.0, 1, "ok", 0.0, 0, msgspec.Raw(b'{"env":"prod"}'), None, None, 0, 0, 0, 1.0, 0
     )
     return msgspec.structs.replace(base, **fields)
 
@@ -128,7 +130,7 @@ def test_otlp_hashes_other_ids_always_alike_and_keeps_them_beside() -> None:
 
 @pytest.mark.parametrize("native", ["0" * 16, SPAN_ID.upper(), SPAN_ID[:-1], SPAN_ID + "0", "g" * 16])
 def test_otlp_takes_no_invalid_id_over(native: str) -> None:
-    made = otlp_json.hex_id(native, 16)
+    made = hex_id(native, 16)
     assert made != native
     assert re.fullmatch("[0-9a-f]{16}", made)
 
@@ -166,8 +168,9 @@ def test_otlp_says_failed_unset_and_running() -> None:
 
 
 def test_otlp_slices_make_one_request_with_the_tags_on_its_resource() -> None:
-    text = otlp_json.spans([span_row()], otlp_json.opening(summary()))
-    text += otlp_json.spans([span_row(span_id="1" * 16), span_row(span_id="2" * 16)], b",") + otlp_json.CLOSING
+    document = otlp_json.Document(summary())
+    text = document.spans([span_row()], b"")
+    text += document.spans([span_row(span_id="1" * 16), span_row(span_id="2" * 16)], b"") + otlp_json.CLOSING
     (resource,) = json.loads(text)["resourceSpans"]
     attributes = {a["key"]: a["value"]["stringValue"] for a in resource["resource"]["attributes"]}
     assert attributes == {"service.name": "beacon", "beacon.trace_name": "run", "beacon.tag.env": "prod"}

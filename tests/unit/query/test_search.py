@@ -12,7 +12,7 @@ import pytest
 
 from beacon.contract.requests import Search
 from query import search as searching
-from tests.store_fixture import Store, stored_span
+from tests.store_fixture import SECOND, START_NS, Store, stored_span
 from tests.unit.query.lane import Lane, lane
 
 WORDS = (
@@ -171,6 +171,7 @@ def test_a_span_is_one_hit_of_the_first_field_that_matches(
         start, end = hit["offsets"]
         assert hit["match_context"][start:end] == "needle"
         assert (hit["trace_id"], hit["span_id"], hit["name"]) == ("t", "s", fields.get("name", "step"))
+        assert (hit["span_type"], hit["start_time"]) == ("custom", START_NS / SECOND)
 
 
 def test_a_trace_is_found_by_its_name_once_at_its_head(tmp_path: Path) -> None:

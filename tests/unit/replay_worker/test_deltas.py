@@ -42,7 +42,9 @@ def test_the_first_piece_goes_at_once_and_the_next_are_gathered() -> None:
         for piece in "bcd":
             deltas.say(0, piece)
         assert sent.texts == [(0, "a")]
-        await asyncio.sleep(DELTA_EVERY_S * 1.5)
+        async with asyncio.timeout(10):
+            while len(sent.texts) < 2:
+                await asyncio.sleep(0.001)
         assert sent.texts == [(0, "a"), (0, "bcd")]
 
     sent = run(test)
@@ -52,7 +54,7 @@ def test_the_first_piece_goes_at_once_and_the_next_are_gathered() -> None:
 def test_a_piece_after_a_pause_goes_at_once_again() -> None:
     async def test(deltas: Deltas, sent: Sent) -> None:
         deltas.say(0, "a")
-        await asyncio.sleep(DELTA_EVERY_S * 1.2)
+        deltas._every = lambda: 0.0  # the pause is over
         deltas.say(0, "b")
         assert sent.texts == [(0, "a"), (0, "b")]
 
@@ -93,8 +95,9 @@ def test_many_jobs_on_one_worker_speak_less_often_each() -> None:
         deltas.say(0, "a")
         deltas.say(0, "b")
         deltas.say(0, "c")
-        await asyncio.sleep(DELTA_EVERY_S * 1.5)
         assert sent.texts == [(0, "a")]
+        assert deltas._timer is not None
+        assert deltas._timer.when() - asyncio.get_running_loop().time() > 50
         deltas.flush()
         assert sent.texts == [(0, "a"), (0, "bc")]
 

@@ -131,6 +131,7 @@ def test_a_chat_is_a_step_with_a_call_first_running_then_ended(home: Path) -> No
     (step,), (call,) = store.of_type("agent_step"), store.of_type("llm_call")
     assert call["parent_span_id"] == step["span_id"]
     assert {step["trace_id"], call["trace_id"]} == {"t1"}
+    assert all(span["attributes"]["beacon.job_id"] == "job-1" for post in store.posts for span in post)
     assert step["status"] == call["status"] == "ok"
     assert step["start_time"] <= call["start_time"] <= call["end_time"] <= step["end_time"]
     expected = {

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from beacon.catalog import Style
 from beacon.errors import BadRequest
+from beacon.keys import Endpoint
+from replay_worker.messages import without_signatures
+from replay_worker.providers.client import api_of
 from replay_worker.recorded import model_call
 
 USER = {"role": "user", "content": "Weather in Paris?"}
@@ -144,6 +148,57 @@ def test_google_as_the_sdk_records_it() -> None:
         {"role": "tool", "tool_call_id": "call_1", "content": '{"t":18}'},
         {"role": "user", "content": [{"type": "text", "text": "And "}, {"type": "text", "text": "tomorrow?"}]},
     ]
+
+
+SIGNED: list[Any] = [
+    {"role": "user", "parts": [{"text": "Weather in Paris?"}]},
+    {
+        "role": "model",
+        "parts": [
+            {"text": "The user wants …", "thought": True},
+            {"functionCall": {"name": "get_weather", "args": {"city": "Paris"}}, "thoughtSignature": "c2ln"},
+        ],
+    },
+    {"role": "user", "parts": [{"functionResponse": {"name": "get_weather", "response": {"t": 18}}}]},
+    {"role": "model", "parts": [{"text": "18C."}, {"text": "", "thought_signature": "bGFzdA=="}]},
+    {"role": "user", "parts": [{"text": "And tomorrow?"}]},
+]
+
+
+def test_googles_signatures_go_back_as_they_were_recorded() -> None:
+    call = model_call(attributes({"contents": SIGNED}, model="gemini-3-pro-preview"))
+    google = Endpoint(provider="google", style="google", base_url="https://g.example")
+    sent = json.loads(api_of(google).build_request(google, call, stream=False).body)["contents"]
+    assert sent[1]["parts"] == [
+        {"text": "The user wants …", "thought": True},
+        {
+            "functionCall": {"id": "call_1", "name": "get_weather", "args": {"city": "Paris"}},
+            "thoughtSignature": "c2ln",
+        },
+    ]
+    assert sent[3]["parts"] == [{"text": "18C."}, {"text": "", "thoughtSignature": "bGFzdA=="}]
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "google"])
+def test_and_nowhere_else(provider: str) -> None:
+    """Not to others, and not to another model of Google's, which refuses a signature that is not its own."""
+    call = model_call(attributes({"contents": SIGNED}, model="gemini-2.5-pro"))
+    if provider == "google":
+        call.messages = without_signatures(call.messages)
+    endpoint = Endpoint(provider=provider, style=cast("Style", provider), base_url=f"https://api.{provider}.com")
+    for api in ("chat", "responses"):
+        call.api = cast("Any", api)
+        sent = api_of(endpoint, call).build_request(endpoint, call, stream=False).body.decode()
+        assert "18C." in sent
+        assert '"thought":true' in sent or provider != "google"
+        for signature in ("c2ln", "bGFzdA", "ignature", "extra_content"):
+            assert signature not in sent, (signature, sent)
+
+
+def test_a_signature_in_the_shape_of_openai_is_kept_too() -> None:
+    extra = {"extra_content": {"google": {"thought_signature": "c2ln"}}}
+    signed = {**ASSISTANT, "tool_calls": [CALL | extra]}
+    assert model_call(attributes([USER, signed, RESULT])).messages[1]["tool_calls"] == signed["tool_calls"]
 
 
 def test_a_plain_text_is_one_user_message() -> None:
@@ -435,6 +490,9 @@ def test_a_system_prompt_beside_the_messages_goes_before_them() -> None:
     assert call.messages == [{"role": "system", "content": "Be terse."}, USER]
     own = {"role": "system", "content": "mine"}
     assert model_call(attributes([own, USER], system_prompt="Be terse.")).messages == [own, USER]
+    assert model_call(attributes([USER], system="Be terse.")).messages[0]["role"] == "system"
+    product = attributes([USER], system="openai") | {"beacon.dialect": "openinference"}
+    assert model_call(product).messages == [USER]
 
 
 def test_a_call_that_went_on_from_a_kept_conversation_is_refused() -> None:

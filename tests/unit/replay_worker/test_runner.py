@@ -236,16 +236,16 @@ def test_one_that_leaves_takes_no_more_and_finishes_what_it_has() -> None:
 
 def test_one_that_is_told_to_end_now_leaves_its_jobs() -> None:
     async def test() -> None:
-        board = Board()
+        board, begun = Board(), asyncio.Event()
 
         async def does(job_id: str) -> dict[str, str]:
+            begun.set()
             await asyncio.Event().wait()
             return {}
 
         it = runner(board, does)
         it.hint(hint("a"))
-        await until(lambda: board.claims)
-        await asyncio.sleep(0.01)
+        await begun.wait()
         it.abandon()
         await it.finished()
         assert board.completed == {}

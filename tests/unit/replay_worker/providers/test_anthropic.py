@@ -6,7 +6,14 @@ import pytest
 
 from beacon.errors import BadRequest, UpstreamFailed
 from beacon.keys import Endpoint
-from replay_worker.providers.anthropic import MAX_TOKENS, build_request, models_request, new_parser, parse_response
+from replay_worker.providers.anthropic import (
+    MAX_TOKENS,
+    MAX_TOKENS_BEFORE,
+    build_request,
+    models_request,
+    new_parser,
+    parse_response,
+)
 from tests.unit.replay_worker.providers.reading import (
     JSON_SCHEMA,
     KEY,
@@ -35,6 +42,29 @@ def test_the_request() -> None:
     hi = [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]
     assert sent(request) == {"model": "m", "max_tokens": MAX_TOKENS, "messages": hi, "stream": True}
     assert models_request(ANTHROPIC).url == "https://api.anthropic.com/v1/models?limit=1000"
+
+
+@pytest.mark.parametrize(
+    ("model", "limit"),
+    [
+        ("claude-2.1", MAX_TOKENS_BEFORE),
+        ("claude-v1", MAX_TOKENS_BEFORE),
+        ("claude-instant-1.2", MAX_TOKENS_BEFORE),
+        ("claude-3-haiku-20240307", MAX_TOKENS_BEFORE),
+        ("claude-3-sonnet-20240229", MAX_TOKENS_BEFORE),
+        ("claude-3-opus-latest", MAX_TOKENS_BEFORE),
+        ("anthropic.claude-3-haiku-20240307-v1:0", MAX_TOKENS_BEFORE),
+        ("claude-3-5-sonnet-20240620", MAX_TOKENS),
+        ("claude-3-5-haiku-latest", MAX_TOKENS),
+        ("claude-3-7-sonnet-latest", MAX_TOKENS),
+        ("claude-opus-4-1", MAX_TOKENS),
+        ("claude-haiku-4-5", MAX_TOKENS),
+        ("of-a-gateway", MAX_TOKENS),
+    ],
+)
+def test_without_a_limit_a_model_gets_one_that_it_takes(model: str, limit: int) -> None:
+    assert built(model=model)["max_tokens"] == limit
+    assert built(model=model, params={"max_tokens": 5_000})["max_tokens"] == 5_000
 
 
 def test_a_conversation_becomes_blocks() -> None:
