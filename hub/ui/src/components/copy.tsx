@@ -1,0 +1,26 @@
+// Puts a text on the clipboard, and says so.
+import { toast } from "../state/toasts.ts";
+import { CopyIcon } from "./icons.tsx";
+
+export async function copy(text: string, what: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast(`Copied ${what}`, "good");
+  } catch {
+    toast(`The browser does not let this page copy ${what}. Select the text and copy it yourself.`, "bad");
+  }
+}
+
+export function CopyButton({ text, what }: { text: string; what: string }) {
+  return (
+    <button
+      type="button"
+      class="quiet"
+      title={`Copy ${what}`}
+      aria-label={`Copy ${what}`}
+      onClick={() => void copy(text, what)}
+    >
+      <CopyIcon />
+    </button>
+  );
+}

@@ -1,0 +1,178 @@
+// The page of one trace: what happened in it, the failing span selected, that span beside it.
+import { useComputed } from "@preact/signals";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useCommands } from "../../app/commands.ts";
+import { go, route, setQuery, tracePath } from "../../app/route.ts";
+import { subject } from "../../app/subject.ts";
+import type { ViewProps } from "../../app/views.ts";
+import { copy } from "../../components/copy.tsx";
+import { Split } from "../../components/split.tsx";
+import { FailureMessage, Message, Skeleton } from "../../components/states.tsx";
+import { failing, firstFailure, type Node, type Tree } from "../../model/tree.ts";
+import { TraceStore } from "../../state/trace.ts";
+import { traces } from "../../state/traces.ts";
+import { SpanPane } from "../span/index.tsx";
+import { TraceHead } from "./head.tsx";
+import { ReplayDoor } from "./replay_door.tsx";
+import { TRACE_VIEWS } from "./views.ts";
+
+export default function TraceView({ params }: ViewProps) {
+  const traceId = params.trace_id!;
+  const store = useMemo(() => new TraceStore(traceId), [traceId]);
+  useEffect(() => {
+    store.enter();
+    return () => {
+      store.leave();
+      subject.value = null;
+    };
+  }, [store]);
+
+  store.version.value;
+  const tree = store.tree.value;
+  const name = store.trace.summary?.name ?? traceId;
+  useEffect(() => {
+    subject.value = name;
+  }, [name]);
+
+  const asked = route.value.query.get("span");
+  const failure = useComputed(() => firstFailure(store.tree.value)).value;
+  const chosen = asked === null ? (failure ?? tree.order[0] ?? null) : (tree.byId.get(asked) ?? null);
+  useEffect(() => {
+    // the address always says which failure is shown, so that it can be passed on
+    if (asked === null && failure !== null) setQuery({ span: failure.span.span_id });
+  }, [asked, failure]);
+
+  const select = (node: Node | null | undefined) => {
+    if (node) setQuery({ span: node.span.span_id });
+  };
+  const pane = useRef<HTMLElement>(null);
+  useTraceCommands(traceId, tree, chosen, select, () => pane.current?.focus());
+
+  const failed = store.failure.value;
+  if (store.trace.deleted) {
+    return (
+      <Message title="This trace has been deleted">
+        <p>
+          <a href="/">All traces</a>
+        </p>
+      </Message>
+    );
+  }
+  if (store.trace.size === 0) {
+    if (failed?.kind === "refused" && failed.status === 404) {
+      return (
+        <Message title="There is no such trace">
+          <p>
+            Beacon has no trace <code>{traceId}</code>. It may have been deleted, or never arrived; it opens here by
+            itself if it comes.
+          </p>
+          <p>
+            <a href="/">All traces</a>
+          </p>
+        </Message>
+      );
+    }
+    if (failed !== null && failed.kind !== "aborted") {
+      return <FailureMessage title="The trace cannot be read now" failure={failed} retry={() => void store.reload()} />;
+    }
+    return <Skeleton label="Loading the trace" />;
+  }
+
+  const wanted = route.value.query.get("view");
+  const view = TRACE_VIEWS.find(({ id }) => id === wanted) ?? TRACE_VIEWS[0]!;
+  const Body = view.component;
+  return (
+    <div class="trace">
+      <TraceHead store={store} tree={tree} chosen={chosen} select={select} />
+      {TRACE_VIEWS.length > 1 ? (
+        <div class="tabs" role="tablist" aria-label="Views of the trace">
+          {TRACE_VIEWS.map(({ id, title }) => (
+            <button
+              key={id}
+              type="button"
+              role="tab"
+              aria-selected={id === view.id}
+              onClick={() => setQuery({ view: id === TRACE_VIEWS[0]!.id ? null : id }, false)}
+            >
+              {title}
+            </button>
+          ))}
+        </div>
+      ) : null}
+      <Split
+        id="trace"
+        label="Width of the tree"
+        initial={0.6}
+        first={<Body store={store} tree={tree} chosen={chosen} select={select} />}
+        second={
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
+          <section class="pane" aria-label="Span" tabIndex={0} ref={pane} data-own-keys>
+            {chosen === null ? (
+              <Message title="There is no such span">
+                <p>
+                  This trace has no span <code>{asked}</code>.{" "}
+                  <a href={tracePath(traceId)}>Show the trace without it</a>
+                </p>
+              </Message>
+            ) : (
+              <SpanPane key={chosen.span.span_id} store={store} node={chosen} select={select} />
+            )}
+          </section>
+        }
+      />
+      <ReplayDoor store={store} chosen={chosen} />
+    </div>
+  );
+}
+
+function useTraceCommands(
+  traceId: string,
+  tree: Tree,
+  chosen: Node | null,
+  select: (node: Node | null | undefined) => void,
+  focusPane: () => void,
+): void {
+  /** The one after (or before) the chosen one among those that `fits`, by the order of time; around at the end. */
+  const next = (nodes: readonly Node[], step: 1 | -1) => {
+    if (nodes.length === 0) return;
+    const at = chosen?.sequence ?? 0;
+    const sorted = [...nodes].sort((a, b) => step * (a.sequence - b.sequence));
+    select(sorted.find((node) => step * (node.sequence - at) > 0) ?? sorted[0]);
+  };
+  const calls = () => tree.order.filter((node) => node.span.span_type === "llm_call");
+  const sibling = (step: number) => {
+    if (chosen === null) return;
+    const all = chosen.parent?.children ?? tree.roots;
+    select(all[all.indexOf(chosen) + step]);
+  };
+  const neighbour = (step: number) => {
+    const at = traces.list.indexOf(traceId);
+    const trace = at < 0 ? undefined : traces.list.at(at + step);
+    if (trace) go(tracePath(trace.trace_id));
+  };
+  useCommands([
+    { id: "error-next", title: "Next error", group: "Trace", keys: ["e"], run: () => next(failing(tree), 1) },
+    { id: "error-previous", title: "Previous error", group: "Trace", keys: ["E"], run: () => next(failing(tree), -1) },
+    { id: "llm-next", title: "Next LLM call", group: "Trace", keys: ["l"], run: () => next(calls(), 1) },
+    { id: "llm-previous", title: "Previous LLM call", group: "Trace", keys: ["L"], run: () => next(calls(), -1) },
+    { id: "sibling-previous", title: "Previous sibling", group: "Trace", keys: [","], run: () => sibling(-1) },
+    { id: "sibling-next", title: "Next sibling", group: "Trace", keys: ["."], run: () => sibling(1) },
+    {
+      id: "trace-previous",
+      title: "Previous trace of the list",
+      group: "Trace",
+      keys: ["["],
+      run: () => neighbour(-1),
+    },
+    { id: "trace-next", title: "Next trace of the list", group: "Trace", keys: ["]"], run: () => neighbour(1) },
+    { id: "span-read", title: "Read the span", group: "Trace", keys: ["Enter"], run: focusPane },
+    {
+      id: "copy-link",
+      title: "Copy the link to this span",
+      group: "Trace",
+      keys: ["y"],
+      run: () => void copy(location.href, "the link"),
+    },
+    { id: "trace-leave", title: "Back to the list", group: "Trace", keys: ["Escape"], run: () => go("/") },
+  ]);
+}

@@ -1,0 +1,147 @@
+"""The list of traces: live, filtered, sorted, reached to its last row."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.runs import new_id, refund_agent, span
+from tests.e2e.tab import OpenTab, Tab
+from tests.stack import MakeStack, Stack
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_first_span_takes_the_place_of_the_ways_to_send_one(make_stack: MakeStack, open_tab: OpenTab) -> None:
+    stack = make_stack().start()
+    tab = open_tab(stack.url).open()
+    ways = tab.page.locator(".ways")
+    expect(ways).to_contain_text(f'backend_url="{stack.url}"')
+    expect(ways).to_contain_text(f"OTEL_EXPORTER_OTLP_ENDPOINT={stack.url}")
+    expect(ways).to_contain_text(f"curl {stack.url}/v1/spans")
+    stack.post_spans([span("first", "hello")])
+    expect(tab.page.get_by_role("row", name="hello")).to_be_visible()
+    expect(ways).to_have_count(0)
+
+
+def test_traces_appear_and_change_as_they_are_posted(stack: Stack, tab: Tab) -> None:
+    tab.open()
+    expect(tab.page.locator(".live")).to_have_text("live")
+    run = new_id()
+    stack.post_spans([span(run, f"agent {run}", lasts=None, status="unset")])
+    row = tab.page.get_by_role("row").filter(has_text=f"agent {run}")
+    expect(row).to_contain_text("running")
+    stack.post_spans([{**span(run, f"agent {run}"), "status": "error"}, span(run, "tool", parent=f"agent {run}")])
+    expect(row).to_have_count(1)  # the same trace, not another row
+    expect(row.locator(".cell-spans")).to_have_text("2")
+    expect(row).to_contain_text("1 error")
+    assert stack.ask("DELETE", f"/v1/traces/{run}").status == 200
+    expect(row).to_have_count(0)
+
+
+def test_a_filter_is_in_the_address_and_survives_a_reload(stack: Stack, tab: Tab) -> None:
+    run = new_id()
+    stack.post_spans([span(run, f"good {run}"), *refund_agent(f"{run}-bad")])
+    tab.open()
+    expect(tab.page.get_by_role("row").filter(has_text=f"good {run}")).to_be_visible()
+    tab.press("/")
+    tab.page.keyboard.type("status:error")
+    tab.until("new URLSearchParams(location.search).get('filter') === 'status:error'")
+    expect(tab.page.get_by_role("row").filter(has_text=f"good {run}")).to_have_count(0)
+    expect(tab.page.get_by_role("row").filter(has_text="support_agent").first).to_be_visible()
+    tab.page.reload()
+    expect(tab.page.get_by_role("combobox", name="Filter")).to_have_value("status:error")
+    expect(tab.page.get_by_role("row").filter(has_text="support_agent").first).to_be_visible()
+    # what comes live is judged too
+    stack.post_spans([span(f"{run}-2", f"good again {run}"), span(f"{run}-3", f"bad again {run}", status="error")])
+    expect(tab.page.get_by_role("row").filter(has_text=f"bad again {run}")).to_be_visible()
+    expect(tab.page.get_by_role("row").filter(has_text=f"good again {run}")).to_have_count(0)
+
+
+def test_what_is_wrong_in_a_filter_is_marked_and_said(tab: Tab) -> None:
+    tab.open("/?filter=stats:error")
+    expect(tab.page.get_by_role("alert")).to_contain_text("did you mean status:")
+    expect(tab.page.locator(".filter-marks mark")).to_have_text("stats")
+
+
+def test_completion_by_keyboard(stack: Stack, tab: Tab) -> None:
+    stack.post_spans([span(new_id(), "one", status="error")])
+    tab.open()
+    tab.press("/")
+    tab.page.keyboard.type("sta")
+    expect(tab.page.get_by_role("option")).to_have_count(1)
+    tab.press("ArrowDown", "Enter")
+    expect(tab.page.get_by_role("combobox", name="Filter")).to_have_value("status:")
+    tab.press("ArrowDown", "Enter")
+    expect(tab.page.get_by_role("combobox", name="Filter")).to_have_value("status:error ")
+    assert tab.query["filter"] == "status:error"
+
+
+def test_no_match_says_which_part_keeps_everything_out(stack: Stack, tab: Tab) -> None:
+    run = new_id()
+    stack.post_spans([span(run, f"lonely {run}")])
+    tab.open(f"/?filter={run}+status:error")
+    expect(tab.page.get_by_role("heading", name="No trace matches")).to_be_visible()
+    drop = tab.page.locator(".drops li").filter(has_text="status:error")
+    expect(drop).to_contain_text("1 trace")
+    drop.get_by_role("button").click()
+    expect(tab.page.get_by_role("row").filter(has_text=f"lonely {run}")).to_be_visible()
+    assert tab.query["filter"] == run
+
+
+def test_sorting_is_in_the_address(stack: Stack, tab: Tab) -> None:
+    run = new_id()
+    stack.post_spans([span(f"{run}-{n}", f"{run} lasts {n}", lasts=n) for n in (2, 9, 4)])
+    tab.open(f"/?filter={run}")
+    tab.page.get_by_role("button", name="Duration").click()
+    tab.until("location.search.includes('sort=-duration_ms')")
+    expect(tab.page.locator(".rows-seen .cell-name a")).to_have_text([f"{run} lasts {n}" for n in (9, 4, 2)])
+    tab.page.get_by_role("button", name="Duration").click()
+    expect(tab.page.locator(".rows-seen .cell-name a")).to_have_text([f"{run} lasts {n}" for n in (2, 4, 9)])
+    tab.page.go_back()
+    tab.page.reload()
+
+
+def test_keys_move_through_the_list_and_open_a_trace(stack: Stack, tab: Tab) -> None:
+    run = new_id()
+    stack.post_spans([span(f"{run}-{n}", f"{run} {n}") for n in range(3)])
+    tab.open(f"/?filter={run}")
+    rows = tab.page.locator(".rows-seen [role=row]")
+    expect(rows).to_have_count(3)
+    names = tab.rows()
+    tab.press("j", "j", "k", "j")
+    expect(tab.page.locator("[role=row][aria-selected=true]")).to_contain_text(names[1])
+    tab.press("Enter")
+    expect(tab.page.locator(".trace-head h1")).to_have_text(names[1])
+    tab.press("Escape")
+    expect(tab.page.get_by_role("grid")).to_be_visible()
+
+
+def test_new_traces_wait_while_somebody_reads_further_down(stack: Stack, tab: Tab) -> None:
+    run = new_id()
+    stack.post_spans([span(f"{run}-{n}", f"{run} {n}") for n in range(120)])
+    tab.open(f"/?filter={run}")
+    expect(tab.page.locator(".rows-seen [role=row]").first).to_be_visible()
+    tab.page.locator(".trace-table").evaluate("e => e.scrollTop = 1200")
+    tab.until("document.querySelector('.rows-seen').style.transform !== 'translateY(0px)'")
+    top = tab.rows()[0]
+    stack.post_spans([span(f"{run}-new{n}", f"{run} new {n}") for n in range(3)])
+    pill = tab.page.get_by_role("button", name=re.compile("3 new"))
+    expect(pill).to_be_visible()
+    assert tab.rows()[0] == top
+    pill.click()
+    expect(tab.page.locator(".rows-seen .cell-name a").first).to_contain_text("new")
+    expect(pill).to_have_count(0)
+
+
+def test_ten_thousand_traces_can_all_be_reached(make_stack: MakeStack, open_tab: OpenTab) -> None:
+    stack = make_stack().start()
+    for batch in range(10):
+        stack.post_spans([span(f"t{batch * 1000 + n}", f"trace {batch * 1000 + n}") for n in range(1000)])
+    tab = open_tab(stack.url).open()
+    expect(tab.page.locator(".list-count")).to_have_text("10,000 traces")
+    tab.page.locator(".trace-table").evaluate("e => e.scrollTop = e.scrollHeight")
+    expect(tab.page.get_by_role("link", name="trace 0", exact=True)).to_be_visible(timeout=60_000)
+    assert tab.page.evaluate("document.querySelectorAll('*').length") < 1000
