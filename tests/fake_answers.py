@@ -29,8 +29,8 @@ class Reply:
     `gate`: the first byte is sent when the test opens the gate of that name (`fake.open`); with `gate_after`, the rest
     after so many streamed pieces. `hang_after`: nothing comes after so many pieces, for ever (0: nothing but the
     headers). `hang`: not even headers. `close`: the connection closes without an answer. `chunk`: bytes at a time the
-    body is sent in. `body`: sent instead of an answer, whatever it is. `huge`: that many bytes of text. `echo_key`: the key that came is put into the text or
-    the error.
+    body is sent in. `body`: sent instead of an answer, whatever it is. `huge`: that many bytes of text. `echo_key`: the
+    key that came is put into the text or the error.
     """
 
     text: str | None = None
