@@ -39,6 +39,10 @@ from tests.fake_answers import Api, Reply, error_body, model_list, stream, whole
 
 __all__ = ["FakeProvider", "Received", "Reply"]
 
+ACCEPT_ROUNDS = 5
+"""Rounds of the loop from an accepted connection to the task that serves it: by its own task, its transport, its
+protocol."""
+
 FLUSH_S = 0.02
 """Seconds for what was written to go out before the connection breaks: a reset takes what its reader has not read."""
 
@@ -161,10 +165,6 @@ class FakeProvider:
         self.refuse()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
-        while tasks := asyncio.all_tasks(self._loop):  # connections that were accepted meanwhile
-            for task in tasks:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.wait(tasks))
         self._loop.run_until_complete(asyncio.sleep(0))  # aborted transports close their sockets in the next round
         self._loop.close()
 
@@ -180,6 +180,13 @@ class FakeProvider:
 
     async def _stop(self) -> None:
         if self._server is not None:
+            # what has been accepted is served first, to be ended in good order: asyncio never closes a connection that
+            # it accepted before its server was closed and made a transport of after it, nor one whose task is cancelled
+            # before it has begun
+            for listener in self._server.sockets:
+                self._loop.remove_reader(listener.fileno())
+            for _ in range(ACCEPT_ROUNDS):
+                await asyncio.sleep(0)
             self._server.close()
             self._server = None
         for task in list(self._open):
