@@ -113,7 +113,8 @@ def judge(
     if fields.cross_site and not cors and not (fields.navigates and asked in SAFE_METHODS and is_page(raw_path)):
         return Verdict(_foreign_site(), _ALWAYS)
     answered_with = [*_ALWAYS, *cors] if cors else _ALWAYS
-    if policy.token is not None and not _has_token(policy.token, fields, websocket=websocket):
+    open_to_all = not websocket and method in ("GET", "HEAD") and is_ui(raw_path)
+    if policy.token is not None and not open_to_all and not _has_token(policy.token, fields, websocket=websocket):
         return Verdict(
             Unauthorized("Beacon asks for a token here: send `Authorization: Bearer …` with what BEACON_TOKEN holds."),
             answered_with,
@@ -209,6 +210,16 @@ def is_page(raw_path: bytes) -> bool:
     """Whether a link on somebody's page may lead here: to what is looked at, not to the API, whose reads may make jobs
     and call servers."""
     return not raw_path.startswith(b"/v1/")
+
+
+def is_ui(raw_path: bytes) -> bool:
+    """Whether this is the web UI itself: its page, which asks for the token, and the files of it. They are the same in
+    every Beacon and hold no data; a browser that goes to an address cannot send a token along."""
+    raw_path = raw_path.replace(b"%3A", b":")  # as a browser writes the colon of an id
+    if any(sign in raw_path for sign in (b"%", b"\\", b"//", b"/.")):
+        return False  # nothing that a router could read as another path
+    name = raw_path.removeprefix(b"/traces/") if raw_path.startswith(b"/traces/") else b""
+    return raw_path == b"/" or raw_path.startswith(b"/assets/") or (name != b"" and b"/" not in name)
 
 
 def _with_port(host: str, default: str) -> str:

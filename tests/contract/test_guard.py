@@ -169,7 +169,7 @@ def test_the_websocket_is_for_beacons_own_pages_and_listed_ones(hub: Hub) -> Non
 def test_with_a_token_nothing_answers_without_it(locked: Hub) -> None:
     async def test() -> None:
         async with behind(locked, "query") as query, behind(locked, "ingest") as ingest:
-            for path in ("/v1/traces", "/health", "/docs", "/", "/openapi.json", "/nothing"):
+            for path in ("/v1/traces", "/health", "/docs", "/openapi.json", "/nothing"):
                 for fields in ((), ("Authorization: Bearer wrong",), ("Authorization: Basic s3cret",)):
                     got = await get(locked, *fields, path=path)
                     assert got.status == 401
@@ -186,6 +186,19 @@ def test_with_a_token_nothing_answers_without_it(locked: Hub) -> None:
             )
             assert preflight.status == 204
         assert "s3cret" not in locked.log.read_text()
+
+    run(test)
+
+
+def test_with_a_token_the_page_that_asks_for_it_is_served(locked: Hub) -> None:
+    async def test() -> None:
+        page = await get(locked, path="/")
+        assert page.status == 200
+        assert b"s3cret" not in page.body
+        script = re.search(rb'src="(/assets/[^"]+)"', page.body)
+        assert script is not None
+        assert (await get(locked, path=script[1].decode())).status == 200
+        assert (await get(locked, path="/traces/t1")).status == 200
 
     run(test)
 

@@ -49,7 +49,7 @@ def test_nothing_serious_on_any_page(stack: Stack, run: str, open_tab: OpenTab, 
     overflow = "document.documentElement.scrollWidth > innerWidth"
     assert not tab.page.evaluate(overflow)
     tab.open(f"/traces/{run}")
-    expect(tab.page.get_by_role("region", name="Attributes")).to_be_visible()
+    expect(tab.page.get_by_role("tabpanel", name="Content")).to_be_visible()
     assert violations(tab) == []
     assert not tab.page.evaluate(overflow)
     tab.press("?")

@@ -71,7 +71,7 @@ def test_completion_by_keyboard(stack: Stack, tab: Tab) -> None:
     tab.open()
     tab.press("/")
     tab.page.keyboard.type("sta")
-    expect(tab.page.get_by_role("option")).to_have_count(1)
+    expect(tab.page.get_by_role("listbox", name="Completions").get_by_role("option")).to_have_count(1)
     tab.press("ArrowDown", "Enter")
     expect(tab.page.get_by_role("combobox", name="Filter")).to_have_value("status:")
     tab.press("ArrowDown", "Enter")

@@ -1,12 +1,27 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Model } from "../src/api/schema.ts";
-import { differs, draftOf, messageOf, modelOf, modifications, priceOf, toolsOf, wrongDraft } from "../src/model/replay.ts";
+import {
+  differs,
+  draftOf,
+  messageOf,
+  modelOf,
+  modifications,
+  priceOf,
+  toolsOf,
+  wrongDraft,
+} from "../src/model/replay.ts";
 
 const CALL = { id: "c1", type: "function", function: { name: "look", arguments: "{}" } };
 const MESSAGES = [
   { role: "system", content: "Be terse." },
-  { role: "user", content: [{ type: "text", text: "What is it?" }, { type: "image_url", image_url: { url: "data:," } }] },
+  {
+    role: "user",
+    content: [
+      { type: "text", text: "What is it?" },
+      { type: "image_url", image_url: { url: "data:," } },
+    ],
+  },
   { role: "assistant", content: null, tool_calls: [CALL] },
   { role: "tool", tool_call_id: "c1", content: "18C" },
 ];
@@ -41,7 +56,10 @@ test("only what was edited is sent", () => {
   const draft = draftOf(ATTRIBUTES);
   draft.cards[0]!.body = "Be long.";
   draft.cards.splice(3, 1);
-  const changed = modifications({ ...draft, model: "small", temperature: "", maxTokens: "50", tools: false }, ATTRIBUTES);
+  const changed = modifications(
+    { ...draft, model: "small", temperature: "", maxTokens: "50", tools: false },
+    ATTRIBUTES,
+  );
   assert.deepEqual(JSON.parse(changed["llm.prompt"] as string), [
     { role: "system", content: "Be long." },
     MESSAGES[1],
@@ -90,7 +108,11 @@ test("hostile values of attributes break nothing", () => {
 test("the price of a run is that of the record's tokens, bounded by max tokens", () => {
   const draft = draftOf(ATTRIBUTES);
   assert.deepEqual(priceOf(draft, MODEL, ATTRIBUTES), { usd: 0.006, most: null, exact: true });
-  assert.deepEqual(priceOf({ ...draft, maxTokens: "100" }, MODEL, ATTRIBUTES), { usd: 0.002, most: 0.002, exact: true });
+  assert.deepEqual(priceOf({ ...draft, maxTokens: "100" }, MODEL, ATTRIBUTES), {
+    usd: 0.002,
+    most: 0.002,
+    exact: true,
+  });
   draft.cards[0]!.body = "x".repeat(9 + 4000);
   assert.deepEqual(priceOf(draft, MODEL, ATTRIBUTES), { usd: 0.007, most: null, exact: false });
   assert.equal(priceOf(draft, { ...MODEL, input_usd_per_million: null }, ATTRIBUTES).usd, null);

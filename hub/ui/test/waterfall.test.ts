@@ -67,10 +67,10 @@ test("a row says what happened", () => {
   assert.equal(told("llm_call", { "llm.model": "gpt-4o", "llm.tool_calls": calls }).label, "gpt-4o → lookup_order");
   assert.equal(
     told("llm_call", { "llm.model": "gpt-4o", "llm.completion": "Hello\n  there" }).label,
-    "gpt-4o → Hello there",
+    "gpt-4o: Hello there",
   );
   assert.equal(told("llm_call", { "llm.tokens.input": 3 }).tokens, 3);
   assert.equal(told("llm_call", { "llm.tool_calls": "{broken", "llm.tokens.input": "many" }).tokens, null);
   assert.equal(told("shell_command", { "shell.command": "ls" }).label, "ls");
-  assert.equal(told("tool_use", { "tool.input": { a: 1 } }).label, '{"a":1}');
+  assert.equal(told("tool_use", { "tool.input": { a: 1 } }, "add").label, "add(1)");
 });

@@ -252,6 +252,22 @@ def test_with_a_token_everything_needs_it() -> None:
     assert status(judge(SECRET, "GET", b"/", twice)) == 400
 
 
+def test_the_page_that_asks_for_the_token_needs_none() -> None:
+    """A browser that goes to an address sends no token; the page and its files hold no data."""
+    for path in (b"/", b"/traces/t1", b"/traces/a%3Ab", b"/assets/0123/app.js"):
+        assert status(ask(path=path, policy=SECRET)) == 200
+        assert status(ask("HEAD", path, policy=SECRET)) == 200
+        assert status(ask("POST", path, policy=SECRET)) == 401
+        assert status(ask(path=path, policy=SECRET, websocket=True)) == 401
+        assert status(ask(path=path, policy=SECRET, host="evil.example")) == 403
+    for path in (
+        b"/v1/traces", b"/v1/traces/t1", b"//v1/traces", b"/traces", b"/traces/", b"/traces/t1/export", b"/traces//v1",
+        b"/traces/..%2fv1%2ftraces", b"/assets/../v1/traces", b"/assets/%2e%2e/v1/traces", b"/assets", b"/docs",
+        b"/openapi.json", b"/health", b"/metrics", b"/ws/live", b"/assetsx/a", b"/traces/\\..\\v1",
+    ):  # fmt: skip
+        assert status(ask(path=path, policy=SECRET)) == 401, path
+
+
 def test_a_browsers_websocket_may_carry_the_token_as_a_subprotocol() -> None:
     def offer(value: str, websocket: bool = True) -> int:
         return status(ask(policy=SECRET, websocket=websocket, path=b"/ws/live", sec_websocket_protocol=value))

@@ -1,6 +1,6 @@
 // Requests to Beacon, typed by its contract. A failure is a value, never an exception: who asks says what to show.
 import type { ErrorBody, Operations } from "./schema.ts";
-import { readToken } from "./token.ts";
+import { readToken, tokenWanted } from "./token.ts";
 
 /** Why there is no answer. */
 export type Failure =
@@ -24,6 +24,8 @@ export interface Asked<K extends keyof Operations> {
   path?: Path<K>;
   query?: Query<K>;
   body?: Operations[K]["body"];
+  /** The body as text that is sent as it is: Beacon says what is wrong with it. */
+  raw?: string;
   signal?: AbortSignal;
   headers?: Record<string, string>;
   /** Milliseconds after which the request counts as unreachable; none for calls of a model. */
@@ -53,7 +55,8 @@ export async function send<K extends keyof Operations>(operation: K, asked: Aske
   const headers: Record<string, string> = { accept: "application/json", ...asked.headers };
   const token = readToken();
   if (token !== null) headers.authorization = `Bearer ${token}`;
-  if (asked.body !== undefined) headers["content-type"] = "application/json";
+  const body = asked.raw ?? (asked.body === undefined ? undefined : JSON.stringify(asked.body));
+  if (body !== undefined) headers["content-type"] = "application/json";
   const timeout = asked.timeout === undefined ? TIMEOUT_MS : asked.timeout;
   const signals = [asked.signal, timeout === null ? undefined : AbortSignal.timeout(timeout)].filter(
     (signal): signal is AbortSignal => signal !== undefined,
@@ -64,10 +67,11 @@ export async function send<K extends keyof Operations>(operation: K, asked: Aske
       headers,
       credentials: "omit",
       redirect: "error",
-      ...(asked.body === undefined ? {} : { body: JSON.stringify(asked.body) }),
+      ...(body === undefined ? {} : { body }),
       ...(signals.length === 0 ? {} : { signal: either(signals) }),
     });
     if (response.ok) return { ok: true, value: response, headers: response.headers };
+    if (response.status === 401) tokenWanted.value = true;
     return { ok: false, failure: failureOf(response.status, response.headers, await response.text()) };
   } catch {
     return lost(asked.signal);

@@ -2,11 +2,14 @@
 import { computed, signal } from "@preact/signals";
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { tokenWanted } from "../api/token.ts";
 import { Help } from "../components/help.tsx";
 import { CloseIcon, DocsIcon, HelpIcon, MoonIcon, SearchIcon, SunIcon, SystemIcon } from "../components/icons.tsx";
 import { Key } from "../components/key.tsx";
+import { SearchHits } from "../components/marked.tsx";
 import { Palette } from "../components/palette.tsx";
 import { Boundary, Message, Skeleton } from "../components/states.tsx";
+import { TokenPage } from "../components/token_page.tsx";
 import { live } from "../live/connection.ts";
 import { caughtUp } from "../state/caught_up.ts";
 import { density, setDensity } from "../state/density.ts";
@@ -30,11 +33,10 @@ export function Shell() {
         <Rail />
         <div class="stage">
           <TopBar />
-          <Banner />
+          {tokenWanted.value ? null : <Banner />}
+          <SearchHits />
           <main id="main" tabIndex={-1}>
-            <Boundary resetKey={route.value.path}>
-              <Stage />
-            </Boundary>
+            <Boundary resetKey={route.value.path}>{tokenWanted.value ? <TokenPage /> : <Stage />}</Boundary>
           </main>
         </div>
       </div>
@@ -87,7 +89,7 @@ function TopBar() {
       </nav>
       <button type="button" class="find" onClick={() => show("palette")}>
         <SearchIcon />
-        <span>Commands</span>
+        <span>Search</span>
         <Key keys="Ctrl+K" />
       </button>
       <LiveDot />
@@ -239,6 +241,7 @@ export function registerShellCommands(): void {
       whileTyping: true,
       run: () => show("palette"),
     },
+    { id: "search", title: "Search all spans", group: "Everywhere", run: () => show("palette") },
     { id: "help", title: "Show the keys", group: "Everywhere", keys: ["?"], run: () => show("help") },
     ...VIEWS.filter((view) => view.rail).map((view) => ({
       id: `go-${view.id}`,

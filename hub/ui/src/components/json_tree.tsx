@@ -50,7 +50,17 @@ function Inner({ value, depth }: { value: unknown; depth: number }) {
   );
 }
 
-function Entry({ name, value: given, depth, siblings }: { name: string; value: unknown; depth: number; siblings: number }) {
+function Entry({
+  name,
+  value: given,
+  depth,
+  siblings,
+}: {
+  name: string;
+  value: unknown;
+  depth: number;
+  siblings: number;
+}) {
   const inner = typeof given === "string" ? jsonIn(given) : undefined;
   const value = inner ?? given;
   const entries = entriesOf(value);
@@ -66,7 +76,12 @@ function Entry({ name, value: given, depth, siblings }: { name: string; value: u
   }
   return (
     <li>
-      <button type="button" class={`json-fold${open ? " open" : ""}`} aria-expanded={open} onClick={() => setOpen(!open)}>
+      <button
+        type="button"
+        class={`json-fold${open ? " open" : ""}`}
+        aria-expanded={open}
+        onClick={() => setOpen(!open)}
+      >
         <ChevronIcon />
         {key}
         <span class="dim">
@@ -85,7 +100,8 @@ function preview(entries: Entries): string {
 }
 
 function Leaf({ value }: { value: unknown }) {
-  if (typeof value !== "string") return <span class={`json-${value === null ? "null" : typeof value}`}>{String(value)}</span>;
+  if (typeof value !== "string")
+    return <span class={`json-${value === null ? "null" : typeof value}`}>{String(value)}</span>;
   if (value.length <= INLINE && !value.includes("\n")) return <span class="json-string">"{value}"</span>;
   return (
     <div class="json-text">

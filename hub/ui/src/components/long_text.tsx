@@ -3,6 +3,8 @@ import type { ComponentType } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { clamp, linesOf } from "../model/clamp.ts";
 import { bytes, exact } from "../model/format.ts";
+import { findHits } from "../model/hits.ts";
+import { searched } from "./marked.tsx";
 import { VirtualText } from "./virtual_text.tsx";
 
 const LINES = 30;
@@ -10,6 +12,8 @@ const CHARACTERS = 4_000;
 const STEP = 200_000;
 /** Beyond so many lines only those in sight are in the page. */
 const LINES_DRAWN = 2_000;
+/** Characters around what was searched for, where it stands further down. */
+const AROUND_HIT = 4_000;
 
 interface Props {
   text: string;
@@ -26,6 +30,21 @@ export function LongText({ text, as: Body = Plain }: Props) {
       <div class="long">
         <VirtualText text={text} />
         <Less less={() => setShown(0)} />
+      </div>
+    );
+  }
+  const query = searched();
+  const hit = useMemo(() => (query === "" ? undefined : findHits(text, query, 1)[0]), [text, query]);
+  if (shown === 0 && hit !== undefined && hit.end > short.length) {
+    // what was searched for is shown, and not all that stands before it
+    const from = hit.at < STEP ? 0 : hit.at - AROUND_HIT;
+    return (
+      <div class="long">
+        {from > 0 ? <p class="dim">… from character {exact(from)} on:</p> : null}
+        <Body text={text.slice(from, hit.end + AROUND_HIT)} />
+        <button type="button" class="more" onClick={() => setShown(text.length)}>
+          Show all ({bytes(text.length)})
+        </button>
       </div>
     );
   }

@@ -9,8 +9,7 @@ const TAGS =
 const PICTURE = /^data:image\/(?:png|jpeg|gif|webp|avif);base64,/i;
 const LINK = /^(?:https?|mailto):/i;
 
-const escaped = (text: string) =>
-  text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+const escaped = (text: string) => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 const marked = new Marked({
   gfm: true,

@@ -25,5 +25,9 @@ export function Picture({ url, alt }: { url: string; alt: string }) {
       </p>
     );
   }
-  return <p class="dim">an image that cannot be shown ({bytes(url.length)}): {url.slice(0, 60)}…</p>;
+  return (
+    <p class="dim">
+      an image that cannot be shown ({bytes(url.length)}): {url.slice(0, 60)}…
+    </p>
+  );
 }

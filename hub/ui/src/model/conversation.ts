@@ -68,7 +68,12 @@ export function readCalls(value: unknown): Call[] {
     if (!isObject(one)) continue;
     const at = isObject(one.function) ? one.function : one;
     const input = at.arguments ?? at.input ?? at.args;
-    calls.push({ kind: "call", id: text(one.id) ?? text(one.call_id), name: text(at.name) ?? "(no name)", input: parsed(input) });
+    calls.push({
+      kind: "call",
+      id: text(one.id) ?? text(one.call_id),
+      name: text(at.name) ?? "(no name)",
+      input: parsed(input),
+    });
   }
   return calls;
 }
@@ -196,9 +201,7 @@ export function pairs(messages: readonly Message[]): Map<Part, Part> {
       let at = part.id === null ? -1 : open.findIndex((call) => call.id === part.id);
       if (at === -1)
         at = open.findIndex(
-          (call) =>
-            (part.id === null || call.id === null) &&
-            (part.name === null || part.name === call.name),
+          (call) => (part.id === null || call.id === null) && (part.name === null || part.name === call.name),
         );
       if (at === -1) continue;
       const [call] = open.splice(at, 1);
@@ -215,7 +218,10 @@ export function sizeOf(message: Message): number {
   for (const part of message.parts) {
     if (part.kind === "text" || part.kind === "reasoning") size += part.text.length;
     else if (part.kind === "image") size += part.url.length;
-    else size += JSON.stringify(part.kind === "call" ? part.input : part.kind === "result" ? part.output : part.value)?.length ?? 0;
+    else
+      size +=
+        JSON.stringify(part.kind === "call" ? part.input : part.kind === "result" ? part.output : part.value)?.length ??
+        0;
   }
   return size;
 }

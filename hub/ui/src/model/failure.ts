@@ -14,7 +14,9 @@ export function failuresOf(span: Pick<WholeSpan, "error_message" | "events">): F
   const found = (span.events ?? []).filter(isException).map(exception);
   const message = span.error_message;
   if (message && !found.some((one) => says(one, message))) found.unshift(split(message));
-  return found.filter((one, i) => found.findIndex((other) => other.message === one.message && other.trace === one.trace) === i);
+  return found.filter(
+    (one, i) => found.findIndex((other) => other.message === one.message && other.trace === one.trace) === i,
+  );
 }
 
 function isException(event: SpanEvent): boolean {

@@ -6,8 +6,7 @@ const LABEL_MAX = 120;
 const ARGUMENT_MAX = 60;
 const TOOLS_SHOWN = 3;
 /** Names of arguments that say most, first first; else the first that is a text or a number. */
-const MAIN_ARGUMENTS =
-  "query q question command cmd path file_path file url name id expression".split(" ");
+const MAIN_ARGUMENTS = "query q question command cmd path file_path file url name id expression".split(" ");
 
 /** The label of a span of this type and name; null where the name says as much. */
 export function labelOf(type: Span["span_type"], name: string, attributes: Record<string, unknown>): string | null {
@@ -96,7 +95,13 @@ function words(value: unknown): string | null {
 
 /** The beginning on one line. A label of a 10 MB completion must not cost 10 MB of work. */
 function oneLine(text: string, most: number): string {
-  return cut(text.slice(0, 4 * most).replace(/\s+/g, " ").trim(), most);
+  return cut(
+    text
+      .slice(0, 4 * most)
+      .replace(/\s+/g, " ")
+      .trim(),
+    most,
+  );
 }
 
 function cut(text: string, most: number): string {

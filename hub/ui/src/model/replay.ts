@@ -67,7 +67,11 @@ function messagesOf(prompt: unknown): Fields[] {
   let value = decoded(prompt);
   if (isObject(value) && Array.isArray(value.messages)) value = value.messages;
   if (isObject(value) && "role" in value) value = [value];
-  if (Array.isArray(value) && value.length > 0 && value.every((item) => isObject(item) && typeof item.role === "string"))
+  if (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((item) => isObject(item) && typeof item.role === "string")
+  )
     return value as Fields[];
   if (prompt === undefined || prompt === null) return [];
   return [{ role: "user", content: typeof prompt === "string" ? prompt : JSON.stringify(prompt) }];
@@ -120,7 +124,8 @@ export function wrongDraft(draft: Draft): string | null {
   if (wrong >= 0) return `Message ${wrong + 1}: ${wrongWith(draft.cards[wrong]!)}`;
   if (draft.model.trim() === "") return "No model is named.";
   const temperature = Number(draft.temperature);
-  if (draft.temperature !== "" && !(temperature >= 0 && temperature <= 2)) return "The temperature is a number from 0 to 2.";
+  if (draft.temperature !== "" && !(temperature >= 0 && temperature <= 2))
+    return "The temperature is a number from 0 to 2.";
   if (draft.maxTokens !== "" && !/^[1-9]\d*$/.test(draft.maxTokens)) return "Max tokens is a whole number above 0.";
   return null;
 }

@@ -33,9 +33,14 @@ export function endOf(span: LightSpan, now: number): number {
 }
 
 export function bar(span: LightSpan, window: Window, now: number): Bar | null {
+  return stretch(span.start_time, endOf(span, now), window);
+}
+
+/** Where a stretch of time lies within a window. */
+export function stretch(start: number, end: number, window: Window): Bar | null {
   const length = window.end - window.start;
-  const from = (span.start_time - window.start) / length;
-  const to = (endOf(span, now) - window.start) / length;
+  const from = (start - window.start) / length;
+  const to = (end - window.start) / length;
   if (to < 0 || from > 1 || (to === 0 && from < 0)) return null;
   const left = Math.max(0, from);
   return { left, width: Math.min(1, to) - left, before: from < 0, after: to > 1 };

@@ -1,7 +1,7 @@
 // The list of traces as it is shown: its pages, what comes live, what waits.
 import { signal } from "@preact/signals";
 import { ask, type Failure } from "../api/client.ts";
-import type { TracePage } from "../api/schema.ts";
+import type { TracePage, TraceSummary } from "../api/schema.ts";
 import { type Listener, live } from "../live/connection.ts";
 import type { LiveEvent } from "../model/events.ts";
 import { belongs, type ListQuery, parseFilter, toQuery } from "../model/filter.ts";
@@ -16,6 +16,8 @@ const FIRST_PAGE = 100;
 const PAGE = 200;
 /** Rows asked for ahead of the last one that can be seen. */
 const AHEAD = 100;
+/** Rows that lie further beyond those that are here are fetched by their place, without all that stand between. */
+const JUMP = 600;
 /** How long the first page waits for the live stream, so that nothing falls between the two. */
 const JOIN_MS = 250;
 const REFRESH_MS = 400;
@@ -40,6 +42,9 @@ export class TracesStore implements Listener {
   private fresh: TraceList | null = null;
   private more: Promise<void> | null = null;
   private wanted = 0;
+  /** Rows of pages that were jumped to, by their place; gone as soon as places change. */
+  private readonly far = new Map<number, TraceSummary>();
+  private readonly farPages = new Set<number>();
   private hold = false;
   private stop: (() => void) | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -59,6 +64,7 @@ export class TracesStore implements Listener {
       this.wanted = 0;
       this.query = this.ask();
       this.list = this.make();
+      this.forgetFar();
       this.loading.value = true;
       this.version.value++;
     }
@@ -96,10 +102,48 @@ export class TracesStore implements Listener {
     this.version.value++;
   }
 
-  /** See that the rows up to `last` are here or on their way. */
-  ensure(last: number): void {
+  /** See that the rows from `first` to `last` are here or on their way. */
+  ensure(first: number, last: number): void {
+    if (first > this.list.loaded + JUMP) {
+      for (let page = Math.floor(first / PAGE); page <= Math.floor(last / PAGE); page++) void this.jump(page);
+      return;
+    }
     this.wanted = last + AHEAD;
     this.fill();
+  }
+
+  /** The row at a place, if it is here. */
+  at(index: number): TraceSummary | undefined {
+    return this.list.at(index) ?? this.far.get(index);
+  }
+
+  /** Where a trace stands among the rows that are here, or -1. */
+  indexOf(id: string): number {
+    const at = this.list.indexOf(id);
+    if (at >= 0) return at;
+    for (const [index, trace] of this.far) if (trace.trace_id === id) return index;
+    return -1;
+  }
+
+  /** Fetch the page of rows that begins at `page` * PAGE, wherever the rows before it are. */
+  private async jump(page: number): Promise<void> {
+    const { list } = this;
+    if (this.farPages.has(page) || this.loading.value) return;
+    this.farPages.add(page);
+    const answer = await ask("GET /v1/traces", {
+      query: { ...this.query, sort: this.sort, limit: PAGE, offset: page * PAGE + list.held, count: false },
+    });
+    if (list !== this.list || !this.farPages.has(page)) return;
+    if (!answer.ok) {
+      this.farPages.delete(page);
+      if (answer.failure.kind !== "aborted") this.failure.value = answer.failure;
+    } else answer.value.traces.forEach((trace, i) => void this.far.set(page * PAGE + i, trace));
+    this.version.value++;
+  }
+
+  private forgetFar(): void {
+    this.far.clear();
+    this.farPages.clear();
   }
 
   private fill(): void {
@@ -144,6 +188,7 @@ export class TracesStore implements Listener {
     // who reads further down must not have the rows moved by what this brought
     if (this.hold && !this.loading.value) fresh.holdAbove(this.list.at(0)?.trace_id);
     this.list = fresh;
+    this.forgetFar();
     this.loading.value = false;
     this.failure.value = null;
     this.version.value++;
@@ -155,12 +200,24 @@ export class TracesStore implements Listener {
 
   events(events: readonly unknown[]): void {
     const before = this.list.version;
+    const total = this.list.total - this.list.held;
     for (const event of events as readonly LiveEvent[]) {
       this.list.apply(event, this.hold);
+      if (event.event === "trace_updated") this.refreshFar(event.trace);
       this.fresh?.apply(event, false);
     }
+    if (this.list.total - this.list.held !== total) this.forgetFar(); // other rows stand in their places
     if (this.list.stale) this.refreshSoon();
     if (this.list.version !== before) this.version.value++;
+  }
+
+  private refreshFar(trace: TraceSummary): void {
+    if (this.far.size === 0) return;
+    for (const [index, known] of this.far) {
+      if (known.trace_id !== trace.trace_id) continue;
+      this.far.set(index, trace);
+      this.version.value++;
+    }
   }
 
   resync(why: "joined" | "reconnected" | "behind"): void {

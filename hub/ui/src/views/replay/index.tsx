@@ -40,7 +40,6 @@ export default function Replay({ detail, close }: Props) {
     { id: "replay-close", title: "Close the replay", group: "Replay", keys: ["Escape"], whileTyping: true, run: close },
   ]);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: where the focus goes when it opens
     <section class="replay" aria-label="Replay" tabIndex={-1} ref={box} data-own-keys>
       <header class="replay-head">
         <h2>Replay{span === null ? "" : ` of ${span.name || "a call"}`}</h2>
@@ -121,8 +120,8 @@ function Bench({ span }: { span: Span }) {
   const running = state.kind === "running";
   const model = modelOf(draft, models);
   const provider = draft.provider || model?.provider || "";
-  const key = keys.find((one) => one.provider === provider);
-  const missing = key !== undefined && key.needs_key && !key.configured;
+  const keyless = keys.find((one) => one.provider === provider && one.needs_key && !one.configured);
+  const missing = keyless !== undefined;
   const wrong = wrongDraft(draft);
   const changed = modifications(draft, attributes);
   const run = () => {
@@ -174,7 +173,9 @@ function Bench({ span }: { span: Span }) {
                   min={1}
                   max={10}
                   value={times}
-                  onInput={(event) => setTimes(Math.max(1, Math.min(10, Math.round(event.currentTarget.valueAsNumber) || 1)))}
+                  onInput={(event) =>
+                    setTimes(Math.max(1, Math.min(10, Math.round(event.currentTarget.valueAsNumber) || 1)))
+                  }
                 />
               </label>
               {tools.length > 0 ? (
@@ -191,7 +192,7 @@ function Bench({ span }: { span: Span }) {
             <Cards cards={draft.cards} change={(cards) => change({ cards })} />
           </div>
           <footer class="replay-foot">
-            {missing ? <KeyField provider={provider} baseUrl={key.base_url} saved={() => void readKeys()} /> : null}
+            {keyless ? <KeyField provider={provider} baseUrl={keyless.base_url} saved={() => void readKeys()} /> : null}
             {wrong === null ? null : (
               <p class="bad" role="alert">
                 {wrong}
@@ -254,7 +255,15 @@ function Bench({ span }: { span: Span }) {
   );
 }
 
-function ModelField({ draft, models, change }: { draft: Draft; models: readonly Model[]; change(c: Partial<Draft>): void }) {
+function ModelField({
+  draft,
+  models,
+  change,
+}: {
+  draft: Draft;
+  models: readonly Model[];
+  change(c: Partial<Draft>): void;
+}) {
   return (
     <label class="replay-model">
       Model

@@ -34,8 +34,8 @@ export function KeyField({ provider, baseUrl, saved }: Props) {
       }}
     >
       <p>
-        <strong>There is no API key for {provider}.</strong> It stays on this machine, in a file only you can read, and is
-        sent to <code>{baseUrl}</code> alone.
+        <strong>There is no API key for {provider}.</strong> It stays on this machine, in a file only you can read, and
+        is sent to <code>{baseUrl}</code> alone.
       </p>
       <p class="buttons">
         <input

@@ -91,8 +91,8 @@ const ROWS: ReadonlyArray<[string, (output: NewOutput) => string]> = [
 ];
 
 function Figures({ recorded, runs }: { recorded: NewOutput; runs: readonly ReplayRun[] }) {
-  const with_output = runs.filter((run) => run.new_output);
-  if (with_output.length === 0) return null;
+  const answered = runs.filter((run) => run.new_output);
+  if (answered.length === 0) return null;
   return (
     <table class="replay-figures">
       <caption class="unseen">What was recorded beside what the runs took</caption>
@@ -102,7 +102,7 @@ function Figures({ recorded, runs }: { recorded: NewOutput; runs: readonly Repla
             <span class="unseen">Figure</span>
           </th>
           <th scope="col">Recorded</th>
-          {with_output.map((run) => (
+          {answered.map((run) => (
             <th key={run.replay_id} scope="col">
               {runs.length > 1 ? differs(run.modified_attributes) : "This run"}
             </th>
@@ -114,7 +114,7 @@ function Figures({ recorded, runs }: { recorded: NewOutput; runs: readonly Repla
           <tr key={title}>
             <th scope="row">{title}</th>
             <td>{figure(recorded)}</td>
-            {with_output.map((run) => (
+            {answered.map((run) => (
               <td key={run.replay_id}>{figure(run.new_output!)}</td>
             ))}
           </tr>

@@ -1,7 +1,7 @@
 // A call to a model as the conversation it was: what is new since the call before it, then the answer.
 import { useMemo } from "preact/hooks";
 import { route, setQuery } from "../../app/route.ts";
-import { setRaw, raw } from "../../components/markdown.tsx";
+import { raw, setRaw } from "../../components/markdown.tsx";
 import { type Message, pairs, readAnswer, readPrompt } from "../../model/conversation.ts";
 import { duration, plural } from "../../model/format.ts";
 import { newSince, previousCall } from "../../model/newMessages.ts";

@@ -14,7 +14,6 @@ export function Events({ span }: { span: WholeSpan }) {
   return (
     <div class="events">
       {events.slice(0, shown).map((event, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: an event has no id, and its place does not change
         <section key={i} class="event" aria-label={event.name}>
           <header>
             <h3>{event.name || "(no name)"}</h3>

@@ -42,7 +42,9 @@ export function SpanPane({ store, node, select }: Props) {
             <OutcomeMark outcome={outcome} word />
           </li>
           <li title={moment(span.start_time)}>
-            {outcome === "running" ? duration(Math.max(0, (until - span.start_time) * 1000)) : duration(span.duration_ms)}
+            {outcome === "running"
+              ? duration(Math.max(0, (until - span.start_time) * 1000))
+              : duration(span.duration_ms)}
           </li>
           {node.children.length > 0 && outcome !== "interrupted" ? (
             <li title="Time in which none of the spans below it ran">self {duration(selfTime(node, until))}</li>

@@ -32,28 +32,30 @@ export function MessageCard({ message, place, paired, inSight }: Props) {
   const title = place === null ? "answer" : role.slice(0, 40);
   const text = asPlainText(message);
   return (
-    <section class={`card role-${KNOWN_ROLES.has(role) ? role : "other"}${place === null ? " answer" : ""}`} aria-label={title}>
+    <section
+      class={`turn role-${KNOWN_ROLES.has(role) ? role : "other"}${place === null ? " answer" : ""}`}
+      aria-label={title}
+    >
       <header>
         {folds ? (
-          <button type="button" class="card-fold" aria-expanded={open} onClick={() => setOpen(!open)}>
+          <button type="button" class="turn-fold" aria-expanded={open} onClick={() => setOpen(!open)}>
             {open ? "▾" : "▸"} {title}
           </button>
         ) : (
           <h3>{title}</h3>
         )}
         {name ? <span class="dim">{name.slice(0, 60)}</span> : null}
-        {open ? null : <span class="card-preview dim">{text.slice(0, PREVIEW).replace(/\s+/g, " ")}</span>}
-        <small class="dim card-size">
+        {open ? null : <span class="turn-preview dim">{text.slice(0, PREVIEW).replace(/\s+/g, " ")}</span>}
+        <small class="dim turn-size">
           {place === null ? "" : `${place} · `}
           {bytes(sizeOf(message))}
         </small>
         <CopyButton text={text} what="the message" />
       </header>
       {open ? (
-        <div class="card-body">
+        <div class="turn-body">
           {message.parts.length === 0 ? <p class="dim">nothing said</p> : null}
           {message.parts.slice(0, PARTS).map((part, i) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: a part has no id, and its place does not change
             <PartView key={i} part={part} paired={paired} inSight={inSight} />
           ))}
           {message.parts.length > PARTS ? (

@@ -88,7 +88,10 @@ export function BrowserView({ span: { attributes } }: SpanViewProps) {
       {url === null || url === "" ? (
         <p class="dim">No screenshot</p>
       ) : (
-        <Picture url={url} alt={`Screenshot of ${String(attributes["browser.page_title"] ?? attributes["browser.url"] ?? "the page")}`} />
+        <Picture
+          url={url}
+          alt={`Screenshot of ${String(attributes["browser.page_title"] ?? attributes["browser.url"] ?? "the page")}`}
+        />
       )}
       <Rest attributes={attributes} shown={below("browser.")} />
     </div>

@@ -8,6 +8,7 @@ import type { ViewProps } from "../../app/views.ts";
 import { copy } from "../../components/copy.tsx";
 import { Split } from "../../components/split.tsx";
 import { FailureMessage, Message, Skeleton } from "../../components/states.tsx";
+import { Tabs } from "../../components/tabs.tsx";
 import { failing, firstFailure, type Node, type Tree } from "../../model/tree.ts";
 import { TraceStore } from "../../state/trace.ts";
 import { traces } from "../../state/traces.ts";
@@ -42,11 +43,12 @@ export default function TraceView({ params }: ViewProps) {
     if (asked === null && failure !== null) setQuery({ span: failure.span.span_id });
   }, [asked, failure]);
 
-  const select = (node: Node | null | undefined) => {
-    if (node) setQuery({ span: node.span.span_id });
+  const select = (node: Node | null | undefined, step = false) => {
+    if (node) setQuery({ span: node.span.span_id }, !step);
   };
+  const goTo = (node: Node | null | undefined) => select(node, true);
   const pane = useRef<HTMLElement>(null);
-  useTraceCommands(traceId, tree, chosen, select, () => pane.current?.focus());
+  useTraceCommands(traceId, tree, chosen, goTo, () => pane.current?.focus());
 
   const failed = store.failure.value;
   if (store.trace.deleted) {
@@ -83,21 +85,14 @@ export default function TraceView({ params }: ViewProps) {
   const Body = view.component;
   return (
     <div class="trace">
-      <TraceHead store={store} tree={tree} chosen={chosen} select={select} />
+      <TraceHead store={store} tree={tree} chosen={chosen} select={goTo} />
       {TRACE_VIEWS.length > 1 ? (
-        <div class="tabs" role="tablist" aria-label="Views of the trace">
-          {TRACE_VIEWS.map(({ id, title }) => (
-            <button
-              key={id}
-              type="button"
-              role="tab"
-              aria-selected={id === view.id}
-              onClick={() => setQuery({ view: id === TRACE_VIEWS[0]!.id ? null : id }, false)}
-            >
-              {title}
-            </button>
-          ))}
-        </div>
+        <Tabs
+          label="Views of the trace"
+          tabs={TRACE_VIEWS}
+          chosen={view.id}
+          choose={(id) => setQuery({ view: id === TRACE_VIEWS[0]!.id ? null : id }, false)}
+        />
       ) : null}
       <Split
         id="trace"
@@ -115,7 +110,7 @@ export default function TraceView({ params }: ViewProps) {
                 </p>
               </Message>
             ) : (
-              <SpanPane key={chosen.span.span_id} store={store} node={chosen} select={select} />
+              <SpanPane key={chosen.span.span_id} store={store} node={chosen} select={goTo} />
             )}
           </section>
         }

@@ -1,20 +1,25 @@
 // Tree and waterfall in one table (ARIA treegrid): one tab stop, rows in sight alone in the page.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useCommands } from "../../app/commands.ts";
-import { ChevronIcon } from "../../components/icons.tsx";
-import { OutcomeMark, outcomeOfSpan, TypeMark } from "../../components/marks.tsx";
+import { route, setQuery } from "../../app/route.ts";
 import { type VirtualHandle, VirtualRows } from "../../components/virtual.tsx";
-import { cost, count, duration } from "../../model/format.ts";
-import { type Node, pathTo, visibleRows } from "../../model/tree.ts";
-import { bar, extent, ticks, type Window } from "../../model/waterfall.ts";
+import { criticalPath, idleBefore } from "../../model/time_spent.ts";
+import { firstFailure, type Node, pathTo, visibleRows } from "../../model/tree.ts";
+import { endOf, extent, type Window } from "../../model/waterfall.ts";
+import { around, panned, readWindow, writeWindow, zoomed } from "../../model/zoom.ts";
 import { now } from "../../state/clock.ts";
 import { rowHeight } from "../../state/density.ts";
+import { Axis } from "./axis.tsx";
+import { SpanRow } from "./span_row.tsx";
+import { TimeBar } from "./time_bar.tsx";
+import { useTimeDrag } from "./time_drag.tsx";
 import type { TraceViewProps } from "./views.ts";
 
 const HEAD = 28;
-const INDENT = 14;
-/** Beyond this depth rows are not moved further in: their level is told by ARIA, and the name has to stay in sight. */
-const DEPTH_SHOWN = 18;
+const NOTHING: ReadonlySet<string> = new Set();
+/** Shorter stretches in which nothing ran are not worth a word: a share of the trace, and seconds. */
+const IDLE_LEAST = 0.03;
+const IDLE_LEAST_S = 0.01;
 
 export function TreeView({ tree, chosen, select }: TraceViewProps) {
   const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(new Set());
@@ -122,7 +127,7 @@ export function TreeView({ tree, chosen, select }: TraceViewProps) {
   const running = tree.order.some((node) => node.span.end_time === null && !node.span.interrupted);
   // the clock is read, and the table drawn with it, only while something runs
   const until = running ? now.value : 0;
-  const window = useMemo(
+  const whole = useMemo(
     () =>
       extent(
         tree.order.map((node) => node.span),
@@ -130,161 +135,136 @@ export function TreeView({ tree, chosen, select }: TraceViewProps) {
       ),
     [tree, until],
   );
+  const query = route.value.query;
+  const window = readWindow(query.get("window"), whole) ?? whole;
+  const critical = query.get("path") === "critical";
+  const onPath = useMemo(() => (critical ? criticalPath(tree, until) : NOTHING), [tree, until, critical]);
+  const idle = useMemo(
+    () => idleBefore(tree, until, Math.max(IDLE_LEAST_S, (whole.end - whole.start) * IDLE_LEAST)),
+    [tree, until, whole],
+  );
+  const red = useMemo(() => {
+    const cause = firstFailure(tree);
+    return cause === null ? NOTHING : new Set(pathTo(cause).map((node) => node.span.span_id));
+  }, [tree]);
+
+  /** Show this stretch of time; null is all of it. A `step` can be taken back. */
+  const show = (to: Window | null, step: boolean) => setQuery({ window: writeWindow(to, whole.start) }, !step);
+  /** Keys zoom around the span that is selected, where it is in sight. */
+  const middle = () => {
+    const centre = chosen === null ? -1 : (chosen.span.start_time + endOf(chosen.span, until)) / 2;
+    const place = (centre - window.start) / (window.end - window.start);
+    return place >= 0 && place <= 1 ? place : 0.5;
+  };
+  useCommands([
+    {
+      id: "zoom-in",
+      title: "Zoom in",
+      group: "Time",
+      keys: ["w"],
+      run: () => show(zoomed(window, 0.5, middle(), whole), false),
+    },
+    {
+      id: "zoom-out",
+      title: "Zoom out",
+      group: "Time",
+      keys: ["s"],
+      run: () => show(zoomed(window, 2, middle(), whole), false),
+    },
+    {
+      id: "pan-left",
+      title: "Earlier",
+      group: "Time",
+      keys: ["Shift+ArrowLeft"],
+      run: () => window !== whole && show(panned(window, -0.25, whole), false),
+    },
+    {
+      id: "pan-right",
+      title: "Later",
+      group: "Time",
+      keys: ["Shift+ArrowRight"],
+      run: () => window !== whole && show(panned(window, 0.25, whole), false),
+    },
+    {
+      id: "zoom-span",
+      title: "Fit the span that is selected",
+      group: "Time",
+      keys: ["f"],
+      run: () => {
+        if (chosen !== null)
+          show(around({ start: chosen.span.start_time, end: endOf(chosen.span, until) }, whole), true);
+      },
+    },
+    { id: "zoom-all", title: "The whole time of the trace", group: "Time", keys: ["F"], run: () => show(null, true) },
+    {
+      id: "critical-path",
+      title: "Critical path: what made it take so long",
+      group: "Time",
+      keys: ["p"],
+      run: () => setQuery({ path: critical ? null : "critical" }, false),
+    },
+  ]);
+  const drag = useTimeDrag({ window, whole, show });
   return (
-    <VirtualRows
-      class="span-table"
-      count={rows.length}
-      rowHeight={rowHeight.value}
-      headHeight={HEAD}
-      handle={handle}
-      attributes={{
-        role: "treegrid",
-        "aria-label": "Spans",
-        "aria-rowcount": rows.length + 1,
-        "aria-colcount": 5,
-        "aria-activedescendant": at >= 0 ? `span-row-${at}` : undefined,
-        tabIndex: 0,
-      }}
-      head={
-        <div role="rowgroup" class="head">
-          <div role="row" aria-rowindex={1} class="span-row">
-            <div role="columnheader" class="cell-span">
-              Name
-            </div>
-            <div role="columnheader" class="cell-bar">
-              <span class="unseen">Time</span>
-              <Axis window={window} />
-            </div>
-            <div role="columnheader" class="cell-duration number">
-              Duration
-            </div>
-            <div role="columnheader" class="cell-tokens number">
-              Tokens
-            </div>
-            <div role="columnheader" class="cell-cost number">
-              Cost
+    <div class="tree-view" ref={drag.box} {...drag.handlers}>
+      <TimeBar tree={tree} whole={whole} window={window} now={until} critical={critical} show={show} />
+      <VirtualRows
+        class="span-table"
+        count={rows.length}
+        rowHeight={rowHeight.value}
+        headHeight={HEAD}
+        handle={handle}
+        attributes={{
+          role: "treegrid",
+          "aria-label": "Spans",
+          "aria-rowcount": rows.length + 1,
+          "aria-colcount": 5,
+          "aria-activedescendant": at >= 0 ? `span-row-${at}` : undefined,
+          tabIndex: 0,
+        }}
+        head={
+          <div role="rowgroup" class="head">
+            <div role="row" aria-rowindex={1} class="span-row">
+              <div role="columnheader" class="cell-span">
+                Name
+              </div>
+              <div role="columnheader" class="cell-bar">
+                <span class="unseen">Time</span>
+                <Axis window={window} origin={whole.start} />
+              </div>
+              <div role="columnheader" class="cell-duration number">
+                Duration
+              </div>
+              <div role="columnheader" class="cell-tokens number">
+                Tokens
+              </div>
+              <div role="columnheader" class="cell-cost number">
+                Cost
+              </div>
             </div>
           </div>
-        </div>
-      }
-      render={(index) => {
-        const node = rows[index]!;
-        return (
-          <SpanRow
-            key={node.span.span_id}
-            node={node}
-            index={index}
-            chosen={index === at}
-            shut={collapsed.has(node.span.span_id)}
-            window={window}
-            now={until}
-            select={select}
-            fold={fold}
-          />
-        );
-      }}
-    />
-  );
-}
-
-function Axis({ window }: { window: Window }) {
-  return (
-    <span class="axis" aria-hidden="true">
-      {ticks(window, window.start, 4).map(({ at, label }) => (
-        <span key={label} class={at > 0.9 ? "axis-end" : ""} style={{ left: `${at * 100}%` }}>
-          {label}
-        </span>
-      ))}
-    </span>
-  );
-}
-
-interface SpanRowProps {
-  node: Node;
-  index: number;
-  chosen: boolean;
-  shut: boolean;
-  window: Window;
-  now: number;
-  select(node: Node): void;
-  fold(node: Node, shut: boolean): void;
-}
-
-function SpanRow({ node, index, chosen, shut, window, now: until, select, fold }: SpanRowProps) {
-  const { span } = node;
-  const outcome = outcomeOfSpan(span);
-  const siblings = node.parent?.children;
-  const place = bar(span, window, until);
-  const parent = node.children.length > 0;
-  return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the table has the keys
-    <div
-      role="row"
-      id={`span-row-${index}`}
-      data-span={span.span_id}
-      aria-rowindex={index + 2}
-      aria-level={node.depth + 1}
-      aria-selected={chosen}
-      tabIndex={-1}
-      {...(parent ? { "aria-expanded": !shut } : {})}
-      {...(siblings ? { "aria-setsize": siblings.length } : {})}
-      class={`span-row row-${outcome}${node.errors > 0 ? " leads-to-error" : ""}`}
-      style={{ height: `${rowHeight.value}px` }}
-      onClick={() => select(node)}
-      onDblClick={() => parent && fold(node, !shut)}
-    >
-      <div role="gridcell" class="cell-span" style={{ "--indent": `${Math.min(node.depth, DEPTH_SHOWN) * INDENT}px` }}>
-        {parent ? (
-          <button
-            type="button"
-            class={`fold${shut ? "" : " open"}`}
-            tabIndex={-1}
-            aria-label={shut ? "Expand" : "Collapse"}
-            onClick={(event) => {
-              event.stopPropagation();
-              fold(node, !shut);
-            }}
-          >
-            <ChevronIcon />
-          </button>
-        ) : (
-          <span class="fold" />
-        )}
-        <TypeMark type={span.span_type} />
-        <span class="span-name" title={span.name}>
-          {span.name || "(no name)"}
-        </span>
-        {shut ? <small class="dim">({count(node.below)})</small> : null}
-        {outcome === "error" || outcome === "running" || outcome === "interrupted" ? (
-          <OutcomeMark outcome={outcome} />
-        ) : null}
-        {node.orphan ? (
-          <small class="dim" title={`Its parent ${span.parent_span_id} is not in the trace`}>
-            no parent
-          </small>
-        ) : null}
-        {span.notes > 0 ? <small title={`${span.notes} notes`}>●</small> : null}
-        <span class="span-label">
-          {outcome === "error" && span.error_message ? span.error_message.slice(0, 200) : span.label}
-        </span>
-      </div>
-      <div role="gridcell" class="cell-bar">
-        {place === null ? null : (
-          <span
-            class={`bar type-${span.span_type} bar-${outcome}`}
-            style={{ left: `${place.left * 100}%`, width: `${place.width * 100}%` }}
-          />
-        )}
-      </div>
-      <div role="gridcell" class="cell-duration number">
-        {outcome === "running" ? duration(Math.max(0, (until - span.start_time) * 1000)) : duration(span.duration_ms)}
-      </div>
-      <div role="gridcell" class="cell-tokens number">
-        {span.tokens ? count(span.tokens) : ""}
-      </div>
-      <div role="gridcell" class="cell-cost number">
-        {span.cost_usd ? cost(span.cost_usd) : ""}
-      </div>
+        }
+        render={(index) => {
+          const node = rows[index]!;
+          return (
+            <SpanRow
+              key={node.span.span_id}
+              node={node}
+              index={index}
+              chosen={index === at}
+              shut={collapsed.has(node.span.span_id)}
+              window={window}
+              now={until}
+              red={red.has(node.span.span_id)}
+              critical={onPath.has(node.span.span_id)}
+              idle={idle.get(node.span.span_id)}
+              select={select}
+              fold={fold}
+            />
+          );
+        }}
+      />
+      {drag.mark}
     </div>
   );
 }

@@ -9,7 +9,8 @@ export interface TraceViewProps {
   tree: Tree;
   /** The span that is selected; null when the address names one that is not there. */
   chosen: Node | null;
-  select(node: Node | null | undefined): void;
+  /** `step`: one to go back from. Rows passed by with the keys are none. */
+  select(node: Node | null | undefined, step?: boolean): void;
 }
 
 export interface TraceViewEntry {

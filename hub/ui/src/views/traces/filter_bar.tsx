@@ -23,7 +23,7 @@ export function FilterBar({ text, field, refused, change }: Props) {
   const [settled, setSettled] = useState(true);
   const [offer, setOffer] = useState<Completion | null>(null);
   const [chosen, setChosen] = useState(-1);
-  const [models, setModels] = useState<readonly string[]>([]);
+  const [values, setValues] = useState<Known>({ models: [], sessions: [] });
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const backdrop = useRef<HTMLDivElement>(null);
   const sent = useRef(text);
@@ -36,6 +36,10 @@ export function FilterBar({ text, field, refused, change }: Props) {
     setOffer(null);
   }
   useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(() => {
+    // what is known has come after the first letters
+    if (offer !== null) setOffer(complete(typed, field.current?.selectionStart ?? typed.length, vocabulary(values)));
+  }, [values]);
 
   const apply = (value: string) => {
     clearTimeout(timer.current);
@@ -46,7 +50,7 @@ export function FilterBar({ text, field, refused, change }: Props) {
   const edit = (value: string, caret: number) => {
     setTyped(value);
     setSettled(false);
-    setOffer(complete(value, caret, vocabulary(models)));
+    setOffer(complete(value, caret, vocabulary(values)));
     setChosen(-1);
     clearTimeout(timer.current);
     timer.current = setTimeout(() => apply(value), APPLY_MS);
@@ -94,12 +98,12 @@ export function FilterBar({ text, field, refused, change }: Props) {
           onScroll={(event) => {
             if (backdrop.current) backdrop.current.scrollLeft = event.currentTarget.scrollLeft;
           }}
-          onFocus={() => void knownModels().then(setModels)}
+          onFocus={() => void known().then(setValues)}
           onInput={(event) =>
             edit(event.currentTarget.value, event.currentTarget.selectionStart ?? event.currentTarget.value.length)
           }
           onClick={(event) =>
-            setOffer(complete(typed, event.currentTarget.selectionStart ?? typed.length, vocabulary(models)))
+            setOffer(complete(typed, event.currentTarget.selectionStart ?? typed.length, vocabulary(values)))
           }
           onBlur={() => {
             setOffer(null);
@@ -113,7 +117,7 @@ export function FilterBar({ text, field, refused, change }: Props) {
                 setChosen(
                   (chosen + step + offer.options.length + (chosen < 0 && step < 0 ? 1 : 0)) % offer.options.length,
                 );
-              else setOffer(complete(typed, event.currentTarget.selectionStart ?? typed.length, vocabulary(models)));
+              else setOffer(complete(typed, event.currentTarget.selectionStart ?? typed.length, vocabulary(values)));
             } else if (event.key === "Enter") {
               event.preventDefault();
               if (open && chosen >= 0) take(chosen);
@@ -181,9 +185,9 @@ function marked(text: string, errors: readonly { at: number; end: number }[]) {
 }
 
 /** What the rows that are loaded, and the server, know of values. */
-function vocabulary(models: readonly string[]): Vocabulary {
+function vocabulary({ models, sessions: others }: Known): Vocabulary {
   const tags = new Set<string>();
-  const sessions = new Set<string>();
+  const sessions = new Set<string>(others);
   const { list } = traces;
   for (let i = 0; i < Math.min(list.loaded, 500); i++) {
     const trace = list.at(i);
@@ -194,15 +198,28 @@ function vocabulary(models: readonly string[]): Vocabulary {
   return { models, tags: [...tags].sort(), sessions: [...sessions] };
 }
 
-let asked: Promise<readonly string[]> | null = null;
+interface Known {
+  models: readonly string[];
+  sessions: readonly string[];
+}
 
-/** The models of the dearest calls: asked for once, when somebody begins to filter. */
-function knownModels(): Promise<readonly string[]> {
-  asked ??= ask("GET /v1/stats/top-costs", { query: { limit: 200 } }).then((answer) => {
-    if (answer.ok)
-      return [...new Set(answer.value.prompts.map((call) => call.model).filter((name) => name !== null))].sort();
-    asked = null;
-    return [];
+const FRESH_MS = 30_000;
+let asked: { at: number; answer: Promise<Known> } | null = null;
+
+/** The models of the dearest calls and the newest sessions: asked for when somebody begins to filter. */
+function known(): Promise<Known> {
+  if (asked !== null && Date.now() - asked.at < FRESH_MS) return asked.answer;
+  const answer = Promise.all([
+    ask("GET /v1/stats/top-costs", { query: { limit: 200 } }),
+    ask("GET /v1/sessions", { query: { limit: 200 } }),
+  ]).then(([calls, sessions]) => {
+    if (!calls.ok || !sessions.ok) asked = null;
+    const models = calls.ok ? calls.value.prompts.map((call) => call.model).filter((name) => name !== null) : [];
+    return {
+      models: [...new Set(models)].sort(),
+      sessions: sessions.ok ? sessions.value.sessions.map((session) => session.session_id) : [],
+    };
   });
-  return asked;
+  asked = { at: Date.now(), answer };
+  return answer;
 }

@@ -9,7 +9,9 @@ import { parseFilter } from "../../model/filter.ts";
 import { exact, plural } from "../../model/format.ts";
 import { NEWEST, type Sort, traces } from "../../state/traces.ts";
 import { FilterBar } from "./filter_bar.tsx";
+import { Drop } from "./import.tsx";
 import { FirstTrace, NoMatch } from "./nothing.tsx";
+import { Overview } from "./overview.tsx";
 import { SORTS, TraceTable } from "./table.tsx";
 
 export default function TracesView() {
@@ -33,15 +35,23 @@ export default function TracesView() {
   traces.version.value;
   const { list } = traces;
   const failure = traces.failure.value;
-  const at = active === null ? -1 : list.indexOf(active);
+  const at = active === null ? -1 : traces.indexOf(active);
 
+  /** A row that was gone to before it was here. */
+  const ahead = useRef<number | null>(null);
   const move = (to: number) => {
-    const index = Math.max(0, Math.min(list.loaded - 1, to));
-    const trace = list.at(index);
-    if (trace === undefined) return;
-    setActive(trace.trace_id);
+    const index = Math.max(0, Math.min(list.total - list.held - 1, to));
+    const trace = traces.at(index);
     table.current?.reveal(index);
+    ahead.current = trace === undefined ? index : null;
+    if (trace !== undefined) setActive(trace.trace_id);
   };
+  useEffect(() => {
+    const trace = ahead.current === null ? undefined : traces.at(ahead.current);
+    if (trace === undefined) return;
+    ahead.current = null;
+    setActive(trace.trace_id);
+  }, [traces.version.value]);
   useCommands([
     {
       id: "row-next",
@@ -78,11 +88,11 @@ export default function TracesView() {
     { id: "row-first", title: "First row", group: "List", keys: ["Home"], hidden: true, run: () => move(0) },
     {
       id: "row-last",
-      title: "Last row that is loaded",
+      title: "Last row",
       group: "List",
       keys: ["End"],
       hidden: true,
-      run: () => move(list.loaded - 1),
+      run: () => move(list.total - list.held - 1),
     },
     {
       id: "row-open",
@@ -97,7 +107,7 @@ export default function TracesView() {
   const empty = list.total === 0 && list.held === 0;
   const filter = parseFilter(filterText);
   return (
-    <div class="traces">
+    <Drop>
       <h1 class="unseen">Traces</h1>
       <div class="list-bar">
         <FilterBar
@@ -114,6 +124,7 @@ export default function TracesView() {
               : plural(list.total, "trace")}
         </p>
       </div>
+      {empty && filter.terms.length === 0 ? null : <Overview filterText={filterText} />}
       {failure?.kind === "busy" || failure?.kind === "failed" ? (
         <p class="notice" role="alert">
           {failure.detail} {empty ? "" : "What is shown may be old."}{" "}
@@ -151,7 +162,7 @@ export default function TracesView() {
           <TraceTable list={list} sort={sort} active={active} setActive={setActive} handle={table} />
         </>
       )}
-    </div>
+    </Drop>
   );
 }
 

@@ -6,6 +6,7 @@ import { CopyButton } from "../../components/copy.tsx";
 import { type Filter, parseFilter, toQuery, without } from "../../model/filter.ts";
 import { plural } from "../../model/format.ts";
 import { toast } from "../../state/toasts.ts";
+import { ImportButton } from "./import.tsx";
 
 /** Three ways in, with the address of this very Beacon, and a demo. The list takes this place by itself. */
 export function FirstTrace() {
@@ -30,17 +31,22 @@ export function FirstTrace() {
       <p class="dim">Send one in any of these ways; it appears here at once.</p>
       <div class="ways">
         <Way
-          title="Python SDK"
-          code={`pip install beacon-sdk\n\nimport beacon_sdk\nbeacon_sdk.init(backend_url="${base}")`}
-        />
-        <Way
           title="OpenTelemetry"
-          code={`OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\nOTEL_EXPORTER_OTLP_ENDPOINT=${base}`}
+          code={`beacon run python agent.py\n\n# or, for a program of your own:\nOTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\nOTEL_EXPORTER_OTLP_ENDPOINT=${base}`}
         />
         <Way
-          title="curl"
-          code={`curl ${base}/v1/spans \\\n  -H 'content-type: application/json' \\\n  -d '${first}'`}
+          title="SDK or HTTP"
+          code={`pip install beacon-sdk\n\nimport beacon_sdk\nbeacon_sdk.init(backend_url="${base}")\n\n# or without an SDK:\ncurl ${base}/v1/spans \\\n  -H 'content-type: application/json' \\\n  -d '${first}'`}
         />
+        <section>
+          <header>
+            <h3>Import</h3>
+          </header>
+          <div class="way-import">
+            <p>Drop an exported trace (JSON) anywhere on this page, or choose the file.</p>
+            <ImportButton />
+          </div>
+        </section>
       </div>
       <Demo />
     </div>

@@ -46,7 +46,7 @@ interface Props {
 export function TraceTable({ list, sort, active, setActive, handle }: Props) {
   // the list is the same object while it changes: this is what says that it has
   traces.version.value;
-  const at = active === null ? -1 : list.indexOf(active);
+  const at = active === null ? -1 : traces.indexOf(active);
   return (
     <VirtualRows
       class="trace-table"
@@ -54,9 +54,9 @@ export function TraceTable({ list, sort, active, setActive, handle }: Props) {
       rowHeight={rowHeight.value}
       headHeight={HEAD}
       handle={handle}
-      onView={(_, last, atTop) => {
+      onView={(first, last, atTop) => {
         traces.setHold(!atTop);
-        traces.ensure(last);
+        traces.ensure(first, last);
       }}
       attributes={{
         role: "grid",
@@ -76,7 +76,7 @@ export function TraceTable({ list, sort, active, setActive, handle }: Props) {
         </div>
       }
       render={(index) => {
-        const trace = list.at(index);
+        const trace = traces.at(index);
         if (trace === undefined) return <Coming key={`coming-${index}`} index={index} />;
         return <Row key={trace.trace_id} trace={trace} index={index} active={index === at} choose={setActive} />;
       }}
@@ -203,6 +203,20 @@ function Row({ trace, index, active, choose }: RowProps) {
             {key}={value}
           </button>
         ))}
+        {trace.session_id === null ? null : (
+          <button
+            type="button"
+            class="tag"
+            tabIndex={-1}
+            title={`Only the session ${trace.session_id}`}
+            onClick={() => {
+              const text = new URLSearchParams(location.search).get("filter") ?? "";
+              setQuery({ filter: withTerm(text, "session", trace.session_id!) });
+            }}
+          >
+            session
+          </button>
+        )}
         {tags.length > TAGS_SHOWN ? <small>+{tags.length - TAGS_SHOWN}</small> : null}
       </div>
     </div>
