@@ -20,12 +20,16 @@ from ingest.otlp.mapping import Mapped, map_span
 from ingest.otlp.prices import Prices
 from ingest.otlp.records import OtlpSpan
 from ingest.separate import SpanWrong
-from ingest.writer import Writer
+from ingest.writer import GROUP_SPANS, Writer
 
 log = logging.getLogger("beacon.otlp")
 
 MAP_SLICE = 16
 """Spans mapped between two turns of the event loop: about 1.5 ms."""
+
+THREAD_FROM = 1024 * 1024
+"""Bytes of a request from which it is mapped on a thread: one span may be all of it, and one of 47 MB held up every
+other request for 5 s."""
 
 
 class OtlpHandlers:
@@ -79,16 +83,29 @@ class OtlpHandlers:
         bug = _Bug()
         arrivals: list[Arrival] = []
         contents: list[Content] = []
-        for i, span in enumerate(spans):
+        if size > THREAD_FROM:
+            await asyncio.to_thread(self._map_all, spans, arrivals, contents, decoded, bug)
+        else:
+            for at in range(0, len(spans), MAP_SLICE):
+                self._map_all(spans[at : at + MAP_SLICE], arrivals, contents, decoded, bug)
+                await asyncio.sleep(0)
+        del spans
+        await self._store_in_slices(arrivals, contents, size, decoded, bug)
+        return decoded
+
+    def _map_all(
+        self,
+        spans: Sequence[OtlpSpan],
+        arrivals: list[Arrival],
+        contents: list[Content],
+        decoded: Decoded,
+        bug: _Bug,
+    ) -> None:
+        for span in spans:
             mapped = self._map(span, decoded, bug)
             if mapped is not None:
                 arrivals += mapped.arrivals
                 contents += mapped.contents
-            if i % MAP_SLICE == MAP_SLICE - 1:
-                await asyncio.sleep(0)
-        del spans
-        await self._store(arrivals, contents, size, decoded, bug)
-        return decoded
 
     def _map(self, span: OtlpSpan, decoded: Decoded, bug: _Bug) -> Mapped | None:
         """None for a span that is left out. A bug in a dialect costs what the dialect would have said, not the span."""
@@ -105,6 +122,17 @@ class OtlpHandlers:
         except Exception as e:
             decoded.reject(f"spans[{span.index}]", bug.told(e))
         return None
+
+    async def _store_in_slices(
+        self, arrivals: Sequence[Arrival], contents: Sequence[Content], size: int, decoded: Decoded, bug: _Bug
+    ) -> None:
+        """Store a large request in turns: at once it would fill the writer's queue, and be refused, or have others
+        refused, for as long as it is written. What is stored of one that is refused halfway is stored again."""
+        for at in range(0, max(1, len(arrivals)), GROUP_SPANS):
+            some = arrivals[at : at + GROUP_SPANS]
+            last = at + GROUP_SPANS >= len(arrivals)
+            share = size * len(some) // max(1, len(arrivals)) if arrivals else size
+            await self._store(some, contents if last else (), share, decoded, bug)
 
     async def _store(
         self, arrivals: Sequence[Arrival], contents: Sequence[Content], size: int, decoded: Decoded, bug: _Bug

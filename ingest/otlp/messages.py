@@ -71,6 +71,9 @@ def messages_of(value: Any, role: str = "user") -> list[Message]:
             _join(previous, message)  # OpenAI's Responses API lists the calls of one turn one by one
         else:
             found.append(message)
+    for message in found:
+        if "_thoughts" in message:
+            message["reasoning_content"] = "\n".join(message.pop("_thoughts"))
     return _paired(found)
 
 
@@ -342,15 +345,19 @@ def tool_calls_of(value: Any) -> list[dict[str, Any]]:
 
 
 def _join(message: Message, following: Message) -> None:
+    """Takes `following` into `message`, in place: a turn of 80,000 calls that was put together anew for each of them
+    took 10 s."""
+    for name in ("tool_calls", "_parts"):
+        if following.get(name):
+            message.setdefault(name, []).extend(following[name])
     if following.get("tool_calls"):
-        message["tool_calls"] = [*message.get("tool_calls", ()), *following["tool_calls"]]
         message["content"] = message["content"] or None
     if following.get("reasoning_content"):
-        before = message.get("reasoning_content")
-        thought = following["reasoning_content"]
-        message["reasoning_content"] = f"{before}\n{thought}" if before else thought
-    if following.get("_parts"):
-        message["_parts"] = [*message.get("_parts", ()), *following["_parts"]]
+        thoughts = message.get("_thoughts")
+        if thoughts is None:
+            before = message.get("reasoning_content")
+            thoughts = message["_thoughts"] = [before] if before else []
+        thoughts.append(following["reasoning_content"])
 
 
 def _paired(messages: list[Message]) -> list[Message]:

@@ -264,3 +264,14 @@ ROLES = st.sampled_from(("user", "system", "assistant", "developer", "model", "t
 def test_a_message_in_short_is_the_message(message: dict[str, Any]) -> None:
     """With a field that nobody knows, a message is read the long way."""
     assert messages_of([message]) == messages_of([{**message, "beside": None}])
+
+
+def test_what_was_thought_between_the_calls_of_a_turn_is_kept_in_order() -> None:
+    def thought(said: str) -> dict[str, Any]:
+        return {"type": "reasoning", "summary": [{"type": "summary_text", "text": said}]}
+
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    (message,) = messages_of([thought("one"), call, thought("two"), call, call, thought("three")])
+    assert message["reasoning_content"] == "one\ntwo\nthree"
+    assert len(message["tool_calls"]) == 3
+    assert not [key for key in message if key.startswith("_thoughts")]
