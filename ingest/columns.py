@@ -34,7 +34,7 @@ def derive_columns(span_type: str, attributes: Mapping[str, Any]) -> Columns:
     framework = get("agent.framework") or get("tool.framework")
     session = get("session.id")
     if isinstance(session, str) and session.startswith(SCRUBBED):
-        session = None
+        session = get("gen_ai.conversation.id")  # Logfire leaves that one alone
     if span_type != "llm_call":
         if framework is None and session is None:
             return _NONE

@@ -44,3 +44,10 @@ def test_labels_are_cut_for_columns_and_strings_only() -> None:
     assert columns.model == "m" * 200
     assert columns.framework is None
     assert columns.session_id == "s1"
+
+
+def test_a_scrubbed_session_leaves_it_to_the_conversation() -> None:
+    scrubbed = {"session.id": "[Scrubbed due to 'session']"}
+    assert derive_columns("custom", scrubbed).session_id is None
+    assert derive_columns("custom", scrubbed | {"gen_ai.conversation.id": "c1"}).session_id == "c1"
+    assert derive_columns("custom", {"gen_ai.conversation.id": "c1", "session.id": "s1"}).session_id == "s1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,39 @@ def test_a_bug_in_a_log_record_costs_that_record(
     assert "logRecords[1]" in said["partialSuccess"]["errorMessage"]
     assert seen == [0, 1, 2]
     assert "a bug that no rule foresees" in caplog.text
+
+
+def test_a_large_request_is_stored_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[int] = []
+
+    def watch(writer: Writer) -> None:
+        submit = writer.submit
+
+        async def watched(arrivals: list[Arrival], size: int, contents: Sequence[Content] = ()) -> Any:
+            turns.append(len(arrivals))
+            return await submit(arrivals, size, contents)
+
+        monkeypatch.setattr(writer, "submit", watched)
+
+    monkeypatch.setattr(module, "GROUP_SPANS", 10)
+    reply, said = send(tmp_path, "otlp_traces", spans(25), watch)
+    assert (reply.status, said) == (200, {})
+    assert turns == [10, 10, 5]
+    assert stored(tmp_path) == {f"span {i}" for i in range(25)}
+
+
+@pytest.mark.parametrize(("limit", "elsewhere"), [(0, True), (10**6, False)])
+def test_a_large_request_is_mapped_beside_the_event_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, elsewhere: bool
+) -> None:
+    threads: set[bool] = set()
+
+    def mapped(span: OtlpSpan, *more: Any) -> Mapped:
+        threads.add(threading.current_thread() is not threading.main_thread())
+        return map_span(span, *more)
+
+    monkeypatch.setattr(module, "map_span", mapped)
+    monkeypatch.setattr(module, "THREAD_FROM", limit)
+    send(tmp_path, "otlp_traces", spans(40))
+    assert threads == {elsewhere}
+    assert len(stored(tmp_path)) == 40
