@@ -8,6 +8,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from beacon.errors import BadRequest
+from beacon.loopback import is_loopback
 
 LENGTH_MAX = 2_000
 
@@ -58,7 +59,7 @@ def parse_base_url(text: str, what: str = "base_url") -> BaseUrl:
     netloc = f"[{host}]" if ":" in host else host
     if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
         netloc += f":{port}"
-    loopback = _is_loopback(host)
+    loopback = is_loopback(host)
     return BaseUrl(
         text=f"{parts.scheme}://{netloc}{path}",
         loopback=loopback,
@@ -89,15 +90,6 @@ def _host(parts: SplitResult, what: str) -> str:
 
 def _no_address(what: str) -> str:
     raise BadRequest(f"{what} names an address that cannot be one; write all four numbers, or a name.")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_own_network(host: str) -> bool:

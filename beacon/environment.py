@@ -7,7 +7,6 @@ was started without `beacon up`, pay for it.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from beacon.config import RESOLVED_NAME, Settings
 from beacon.errors import Refused
+from beacon.loopback import is_loopback
 
 SDK_NAMES = frozenset({"BEACON_BACKEND_URL", "BEACON_ENABLED", "BEACON_AUTO_PATCH", "BEACON_PATCH_FILE_OPS"})
 """Read by beacon-sdk in the user's own program; nothing to do with the server, so never warned about."""
@@ -144,16 +144,6 @@ def _require_sendable(token: str | None) -> None:
             "BEACON_TOKEN may only hold letters (a-z, A-Z), digits and . _ ~ -, because clients send it in headers "
             "that allow no others. Choose another, for example what this prints: openssl rand -hex 32"
         )
-
-
-def is_loopback(host: str) -> bool:
-    """True for localhost and the addresses of 127.0.0.0/8 and ::1."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _absolute(path: Path) -> Path:

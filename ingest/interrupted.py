@@ -1,13 +1,14 @@
 """Spans that never ended: a program that crashed must not look as if it still ran. Commands for the writer.
 
 A span is interrupted when it is open and its trace has been silent for long, or the program that sent it has ended. It
-is not any more when it is sent again.
+is not any more when it is sent again, nor, after a silence, when anything of its trace is.
 """
 
 from __future__ import annotations
 
 from beacon.contract.records import RunEnd
 from ingest.database import Command, Transaction
+from ingest.merge import ENDED, SILENT
 from ingest.otel_rows import DROP_UNUSED
 from ingest.spans import Fold
 
@@ -60,7 +61,7 @@ def interrupt_silent(stale_ns: int) -> Command:
     def command(tx: Transaction) -> int:
         silent = tx.db.execute(_SILENT, (tx.now_ns - stale_ns, MARK_SPANS)).fetchall()
         late = tx.db.execute(_LATE, (tx.now_ns - SETTLED_NS, MARK_SPANS)).fetchall()
-        return _interrupt(tx, {*silent, *late})
+        return _interrupt(tx, dict.fromkeys(silent, SILENT) | dict.fromkeys(late, ENDED))
 
     return command
 
@@ -71,7 +72,7 @@ def end_run(run_id: str) -> Command:
 
     def command(tx: Transaction) -> RunEnd:
         tx.db.execute("INSERT OR IGNORE INTO ended_runs (run_id, ended_ns) VALUES (?, ?)", (run_id, tx.now_ns))
-        interrupted = _interrupt(tx, set(tx.db.execute(_UNFINISHED, (run_id, MARK_SPANS)).fetchall()))
+        interrupted = _interrupt(tx, dict.fromkeys(tx.db.execute(_UNFINISHED, (run_id, MARK_SPANS)).fetchall(), ENDED))
         traces = [trace_id for _, trace_id in tx.db.execute(_TRACES, (run_id,))]
         return RunEnd(interrupted, len(traces), traces[:TRACES_SHOWN])
 
@@ -88,9 +89,9 @@ def forget_unclaimed(tx: Transaction) -> None:
         tx.kept.origins.clear()
 
 
-def _interrupt(tx: Transaction, keys: set[tuple[str, str]]) -> int:
+def _interrupt(tx: Transaction, keys: dict[tuple[str, str], int]) -> int:
     fold = Fold(tx)
     fold.load([], keys)
-    marked = sum(fold.interrupt(key) for key in sorted(keys))
+    marked = sum(fold.interrupt(key, why) for key, why in sorted(keys.items()))
     fold.write()
     return marked

@@ -51,6 +51,10 @@ class SpanState(Struct, gc=False):
     attributes: str
 
 
+SILENT, ENDED = 1, 2
+"""Why an open span is interrupted: nothing more came of its trace for long, which the next span of it disproves; or the
+program that sent it has ended."""
+
 _BITS = {
     "parent_span_id": 1,
     "span_type": 2,
@@ -112,7 +116,7 @@ def first_seen(arrival: Arrival) -> SpanState:
         0,
         0,
         0 if end_ns is None else _closed_with(arrival),
-        1 if arrival.interrupted and end_ns is None else 0,
+        ENDED if arrival.interrupted and end_ns is None else 0,
         "{}" if arrival.attributes is UNSET else arrival.attributes,
     )
 

@@ -17,7 +17,7 @@ from ingest.changes import SpanChange
 from ingest.database import Transaction
 from ingest.decode import Arrival
 from ingest.inserts import RowInserts
-from ingest.merge import Incomplete, SpanState, first_seen, is_open_copy, merge
+from ingest.merge import SILENT, Incomplete, SpanState, first_seen, is_open_copy, merge
 from ingest.nesting import NOTHING
 from ingest.otel_rows import OtelRows
 from ingest.otlp.arrived import Content
@@ -44,6 +44,10 @@ SELECT_KNOWN = (
 SELECT_KNOWN_SPAN = (
     f"SELECT {SPAN_LIST}, a.attributes FROM spans s JOIN span_attributes a ON a.span_row = s.span_row "
     "WHERE s.trace_row = ? AND s.span_id = ?"
+)
+SELECT_SILENT = (
+    f"SELECT {SPAN_LIST}, a.attributes FROM spans s JOIN span_attributes a ON a.span_row = s.span_row "
+    f"WHERE s.trace_row = ? AND s.end_ns IS NULL AND s.interrupted = {SILENT}"
 )
 SELECT_TRACE_SPANS = f"SELECT {SPAN_LIST}, '' FROM spans s WHERE s.trace_row = ?"
 INSERT_SPANS = RowInserts("spans", SPAN_FIELDS)
@@ -113,6 +117,7 @@ class Fold:
         self._changed: dict[Key, SpanState] = {}
         self._stale: set[str] = set()
         self._starts: dict[str, int] = {}
+        self._heard: set[str] = set()
         self._otel = OtelRows(tx.db, tx.kept)
         self._tags = TagsMade()
 
@@ -187,7 +192,23 @@ class Fold:
                 self._change(key, known, msgspec.structs.replace(known))
         trace = self._touched.get(key[0])
         if trace is not None:
-            trace.seen_ns = self._now_ns
+            self._hear(trace)
+
+    def _hear(self, trace: TraceState) -> None:
+        """Something more of a trace that was known has come."""
+        trace.seen_ns = self._now_ns
+        if trace.interrupted_count:
+            self._heard.add(trace.trace_id)
+
+    def _resume(self, trace_id: str) -> None:
+        """The trace was thought silent, and goes on: so do the spans of it that are open. An agent may wait for hours
+        for somebody's word."""
+        for row in self._db.execute(SELECT_SILENT, (self._traces[trace_id].trace_row,)).fetchall():
+            stored = SpanState(*row)
+            key = (trace_id, stored.span_id)
+            known = self._known.get(key, stored)
+            if known.interrupted == SILENT:
+                self._change(key, known, msgspec.structs.replace(known, interrupted=0))
 
     def lay(self, key: Key, separate: ContentRows) -> None:
         """Lay the content that came apart from a span over what is stored of it now."""
@@ -199,12 +220,12 @@ class Fold:
             self._change(key, known, laid)
         separate.claim(key)
 
-    def interrupt(self, key: Key) -> bool:
-        """Mark a span that is still open; whether it was."""
+    def interrupt(self, key: Key, why: int) -> bool:
+        """Mark a span that is still open, as SILENT or ENDED; whether it was."""
         known = self._known.get(key)
         if known is None or known.end_ns is not None or known.interrupted:
             return False
-        self._change(key, known, msgspec.structs.replace(known, interrupted=1))
+        self._change(key, known, msgspec.structs.replace(known, interrupted=why))
         return True
 
     def _change(self, key: Key, known: SpanState, after: SpanState) -> None:
@@ -234,7 +255,7 @@ class Fold:
         else:
             add(trace, span)
             if trace_id not in self._created_traces:
-                trace.seen_ns = self._now_ns
+                self._hear(trace)
                 self._touched[trace_id] = trace
         counters.seq += 1
         span.span_row = counters.next_span_row
@@ -251,6 +272,8 @@ class Fold:
         """Write what changed, and add it to the transaction's changes, for the live stream."""
         db, counters = self._db, self._counters
         astuple = msgspec.structs.astuple
+        for trace_id in sorted(self._heard):
+            self._resume(trace_id)
         spans = [SpanChange(key[0], s, self._before.get(key)) for key, s in self._changed.items()]
         self._count_once(spans)
         for trace_id, trace in self._created_traces.items():

@@ -128,10 +128,6 @@ class Writer:
         stored: Stored = await work.future
         return stored
 
-    async def store_contents(self, contents: Sequence[Content], size: int) -> None:
-        """Store content of spans that came apart from them, as `submit` does."""
-        await self.submit([], size, contents)
-
     def _write_near(self) -> None:
         """Write what came in this turn of the event loop, here if that is quick, else on the thread."""
         group, spans, size = self._near, self._near_spans, self._near_bytes

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
+from beacon.loopback import is_loopback
 from ingest.otlp.values import as_count, as_text
 
 _OWN_PATHS = frozenset({"anthropic", "google", "bedrock"})
@@ -26,18 +26,6 @@ def base_url_of(address: Any, port: Any, provider: str | None) -> str | None:
     if number and number != {"http": 80, "https": 443}[scheme]:
         netloc += f":{number}"
     return f"{scheme}://{netloc}" + ("/v1" if local and provider not in _OWN_PATHS else "")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, by its name alone."""
-    if host == "localhost":
-        return True
-    if not host[:1].isdigit() and ":" not in host:
-        return False
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def is_local_url(url: str) -> bool:

@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from beacon.contract.limits import ID_PATTERN, RESERVED_TRACE_IDS, TIME_MAX_S
 from beacon.contract.otlp_ids import SPAN_ID_DIGITS, TRACE_ID_DIGITS, hex_id
+from beacon.contract.otlp_values import any_value
 from beacon.contract.records import Annotation, SpanType, Status
 from beacon.contract.requests import SpanInput
 from beacon.contract.units import NS, seconds_from_ns
@@ -39,7 +40,7 @@ from ingest.otlp.prices import Price
 from ingest.otlp.records import OtlpSpan
 from ingest.otlp.sources import ReadResource, bounded_tags, read_resource, read_scope
 from ingest.otlp.span_types import said_type, span_type_of
-from ingest.otlp.values import any_value, is_plain, json_text
+from ingest.otlp.values import is_plain, json_text
 from ingest.otlp.values import plain as plain_value
 from ingest.separate import SpanWrong
 

@@ -12,10 +12,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from beacon.contract.otlp_values import clean_text
 from ingest.otlp.facts import Message
 from ingest.otlp.finish import finish_reason
 from ingest.otlp.parts import call_of, part_of, result_content, tool_call
-from ingest.otlp.values import as_text, as_words, clean_text, parsed
+from ingest.otlp.values import as_text, as_words, parsed
 
 __all__ = [
     "Answer", "answer_of", "last_words", "messages_of", "tool_call", "tool_calls_of", "tools_of", "with_system",

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from beacon.contract.otlp_values import key_values
 from ingest.otlp.records import Event, Link, OtlpSpan
-from ingest.otlp.values import json_text, key_values
+from ingest.otlp.values import json_text
 
 _STATUS_CODES = {"unset": 0, "ok": 1, "error": 2}
 

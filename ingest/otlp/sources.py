@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from beacon.contract.otlp_values import key_values
 from ingest.otlp.provider_names import canonical_provider
 from ingest.otlp.records import Resource, Scope
-from ingest.otlp.values import as_text, as_words, json_text, key_values
+from ingest.otlp.values import as_text, as_words, json_text
 
 TAG_PREFIX = "beacon.tag."
 TRACE_NAME = "beacon.trace_name"

@@ -1,4 +1,4 @@
-"""Values of attributes: plain ones as JSON text, as OTLP's own JSON, and as the type a reader asks for. Pure.
+"""Values of attributes: as JSON text, and as the type a reader asks for. Pure.
 
 Nothing here raises, whatever a value is: instrumentations write any type under any name.
 """
@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import base64
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from beacon.contract.limits import ATTRIBUTES_DEPTH_MAX
-
-UNREADABLE = "[a value that cannot be written as JSON]"
+from beacon.contract.otlp_values import INT64, UNREADABLE, clean_text, digits_of, float_name, text_of
 
 _SCALARS = frozenset((str, int, bool, type(None)))
-_INT64 = range(-(2**63), 2**63)
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.decode
@@ -75,77 +71,21 @@ def _cleaned(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, int):
-        # other readers of JSON lose digits of a larger one, and Python refuses to print one of 4,300 digits
-        return value if value in _INT64 else hex(value)
+        # other readers of JSON lose digits of a larger one
+        return value if value in INT64 else digits_of(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else float_name(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(value).decode()
     if isinstance(value, list | tuple):
-        return [_cleaned(one, depth - 1) for one in value] if depth > 0 else _deep(value)
+        return [_cleaned(one, depth - 1) for one in value] if depth > 0 else text_of(value)
     if isinstance(value, Mapping):
         if depth <= 0:
-            return _deep(value)
+            return text_of(value)
         return {
             clean_text(key if isinstance(key, str) else str(key)): _cleaned(v, depth - 1) for key, v in value.items()
         }
     return UNREADABLE
-
-
-def _deep(value: Any) -> str:
-    try:
-        return _encode(value).decode()
-    except (TypeError, ValueError, RecursionError, OverflowError):  # UnicodeEncodeError is a ValueError
-        return UNREADABLE
-
-
-def clean_text(text: str) -> str:
-    """`text` with U+FFFD for every half of a surrogate pair, which UTF-8 has no bytes for."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
-
-
-def float_name(value: float) -> str:
-    """What protobuf's JSON calls a number that JSON has no word for."""
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-# ---------------------------------------------------------------- as OTLP's JSON
-
-
-def any_value(value: Any) -> dict[str, Any]:
-    """`value` as an AnyValue in OTLP's JSON (opentelemetry-proto, docs/specification.md#json-protobuf-encoding)."""
-    return _any_value(value, ATTRIBUTES_DEPTH_MAX)
-
-
-def _any_value(value: Any, depth: int) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if isinstance(value, str):
-        return {"stringValue": clean_text(value)}
-    if isinstance(value, bool):
-        return {"boolValue": value}
-    if isinstance(value, int):
-        return {"intValue": str(value)} if value in _INT64 else {"stringValue": hex(value)}
-    if isinstance(value, float):
-        return {"doubleValue": value if math.isfinite(value) else float_name(value)}
-    if isinstance(value, bytes | bytearray | memoryview):
-        return {"bytesValue": base64.b64encode(value).decode()}
-    if depth <= 0:
-        return {"stringValue": _deep(value)}
-    if isinstance(value, list | tuple):
-        return {"arrayValue": {"values": [_any_value(one, depth - 1) for one in value]}}
-    if isinstance(value, Mapping):
-        return {
-            "kvlistValue": {
-                "values": [{"key": clean_text(str(k)), "value": _any_value(v, depth - 1)} for k, v in value.items()]
-            }
-        }
-    return {"stringValue": UNREADABLE}
-
-
-def key_values(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """`attributes` as a list of KeyValue in OTLP's JSON form."""
-    return [{"key": clean_text(str(key)), "value": any_value(value)} for key, value in attributes.items()]
 
 
 # ---------------------------------------------------------------- as what a reader asks for
@@ -198,7 +138,7 @@ def as_number(value: Any) -> float | int | None:
         except ValueError:
             return None
     if isinstance(value, int):
-        return value if value in _INT64 else None
+        return value if value in INT64 else None
     return value if isinstance(value, float) and math.isfinite(value) else None
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from beacon.contract.otlp_ids import SPAN_ID_DIGITS, TRACE_ID_DIGITS, hex_id
+from beacon.contract.otlp_values import key_value
 from beacon.contract.records import TraceSummary, encode
 from beacon.version import VERSION
 from query.export.trace_walk import OtelColumns, SpanRow
@@ -23,7 +24,6 @@ CONTENT_TYPE = b"application/json"
 _KIND_INTERNAL = 1
 _KIND_CLIENT = 3
 _STATUS_CODES = {"unset": 0, "ok": 1, "error": 2}
-_INT64 = range(-(2**63), 2**63)
 
 _AS_THEY_CAME = (
     "kind",
@@ -51,8 +51,8 @@ class Document:
     other."""
 
     def __init__(self, trace: TraceSummary) -> None:
-        self._own = [attribute("beacon.trace_name", trace.name)]
-        self._own += [attribute(f"beacon.tag.{key}", value) for key, value in _decode(trace.tags).items()]
+        self._own = [key_value("beacon.trace_name", trace.name)]
+        self._own += [key_value(f"beacon.tag.{key}", value) for key, value in _decode(trace.tags).items()]
         self._at: Origin = None
         self._begun = False
 
@@ -78,7 +78,7 @@ class Document:
     def _resource(self, origin: Origin, *, first: bool) -> bytes:
         """A ResourceSpans up to its first ScopeSpans."""
         if origin is None:
-            body: Any = {"resource": {"attributes": [attribute("service.name", "beacon"), *self._own]}}
+            body: Any = {"resource": {"attributes": [key_value("service.name", "beacon"), *self._own]}}
         else:
             body = _decode(origin[0])
             if first:
@@ -130,33 +130,11 @@ def otlp_span(columns: tuple[Any, ...], otel: OtelColumns | None = None) -> dict
     typed = said.get("typed", {})
     sent = _decode(text)
     out["attributes"] = [
-        {"key": k, "value": typed[k]} if k in typed else attribute(k, v) for k, v in sent.items() if k not in own
+        {"key": k, "value": typed[k]} if k in typed else key_value(k, v) for k, v in sent.items() if k not in own
     ]
-    out["attributes"] += [attribute(k, v) for k, v in own.items()]
+    out["attributes"] += [key_value(k, v) for k, v in own.items()]
     out["status"] = {"code": _STATUS_CODES[status]}
     if error is not None:
         out["status"]["message"] = error
     out |= {field: said[field] for field in _AS_THEY_CAME if field in said}
     return out
-
-
-def attribute(key: str, value: Any) -> dict[str, Any]:
-    return {"key": key, "value": any_value(value)}
-
-
-def any_value(value: Any) -> dict[str, Any]:
-    """A decoded JSON value as an AnyValue; null is an AnyValue with nothing in it."""
-    if value is None:
-        return {}
-    if isinstance(value, str):
-        return {"stringValue": value}
-    if isinstance(value, bool):
-        return {"boolValue": value}
-    if isinstance(value, int):
-        # 64-bit integers are decimal strings in protobuf's JSON; a larger one keeps its digits as text
-        return {"intValue": str(value)} if value in _INT64 else {"stringValue": str(value)}
-    if isinstance(value, float):
-        return {"doubleValue": value}
-    if isinstance(value, list):
-        return {"arrayValue": {"values": [any_value(item) for item in value]}}
-    return {"kvlistValue": {"values": [attribute(k, v) for k, v in value.items()]}}

@@ -23,7 +23,7 @@ def test_the_end_of_a_run_is_told_and_answered() -> None:
         answer = ingest.ask("POST", "/internal/runs/run-1/end")
         assert answer.status == 200
         assert answer.json == {"interrupted": 1, "trace_count": 1, "trace_ids": ["a" * 32]}
-        assert rows(home, "SELECT span_id FROM spans WHERE interrupted = 1") == [("2" * 16,)]
+        assert rows(home, "SELECT span_id FROM spans WHERE interrupted = 2") == [("2" * 16,)]
         nobody = ingest.ask("POST", "/internal/runs/unknown/end")
         assert nobody.json == {"interrupted": 0, "trace_count": 0, "trace_ids": []}
 

@@ -60,7 +60,7 @@ CREATE TABLE ended_runs (
 ) STRICT, WITHOUT ROWID;
 
 ALTER TABLE spans ADD COLUMN service TEXT;                            -- service.name of its resource
-ALTER TABLE spans ADD COLUMN interrupted INTEGER NOT NULL DEFAULT 0;  -- 1: open, and nothing more is expected of it
+ALTER TABLE spans ADD COLUMN interrupted INTEGER NOT NULL DEFAULT 0;  -- open, and 1: of a silent trace; 2: its program has ended
 
 ALTER TABLE traces ADD COLUMN service TEXT;                           -- of the head
 ALTER TABLE traces ADD COLUMN interrupted_count INTEGER NOT NULL DEFAULT 0;  -- of the spans with no end; not running

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ingest.otlp.values import as_list, as_text, as_words, clean_text
+from beacon.contract.otlp_values import clean_text
+from ingest.otlp.values import as_list, as_text, as_words
 
 TAGS_MAX = 32
 """Tags that one span adds to its trace; a loop that makes up a tag a round is no way to find a trace again."""

@@ -47,7 +47,6 @@ def read(span: OtlpSpan) -> Facts:
     attributes = span.attributes
     facts = genai.read(span)
     facts.stands_for = _pending(span)
-    facts.session_id, facts.user_id = _unscrubbed(facts.session_id), _unscrubbed(facts.user_id)
     facts.name = as_text(attributes.get("logfire.msg"))
     facts.tags = _tags(span)
     level = as_number(attributes.get("logfire.level_num"))
@@ -69,11 +68,6 @@ def _pending(span: OtlpSpan) -> StandsFor | None:
     parent = parent.strip().lower() if isinstance(parent, str) else ""
     known = len(parent) == 16 and all(digit in "0123456789abcdef" for digit in parent) and parent.strip("0") != ""
     return StandsFor(span_id=span.parent_span_id, parent_span_id=parent if known else None)
-
-
-def _unscrubbed(value: str | None) -> str | None:
-    """None for what Logfire put in the place of a value that looked like a secret: the word "session" alone does."""
-    return None if value is not None and value.startswith("[Scrubbed due to ") else value
 
 
 def _tags(span: OtlpSpan) -> dict[str, str]:

@@ -86,6 +86,27 @@ def test_a_span_that_is_sent_again_is_interrupted_no_more(written: Written, agai
     assert written.run(interrupt_silent(HOUR)) == 0
 
 
+def test_a_trace_that_goes_on_after_a_silence_was_never_interrupted(written: Written) -> None:
+    written.post(span("root"), span("waiting"))
+    written.now_ns += 2 * HOUR
+    assert written.run(interrupt_silent(HOUR)) == 2
+    written.post(span("next", end=5))
+    assert [written.span(s).interrupted for s in ("root", "waiting")] == [0, 0]
+    assert counts(written) == (2, 0)
+    assert {c.after.span_id for c in written.changes.spans} == {"root", "waiting", "next"}
+    assert written.run(interrupt_silent(HOUR)) == 0
+    written.now_ns += 2 * HOUR
+    assert written.run(interrupt_silent(HOUR)) == 2
+
+
+def test_what_comes_late_of_a_program_that_has_ended_does_not_bring_it_back(written: Written) -> None:
+    written.store(*of_run("r1", span("root")))
+    written.run(end_run("r1"))
+    written.store(*of_run("r1", span("late", end=5)))
+    assert written.span("root").interrupted
+    assert counts(written) == (0, 1)
+
+
 def test_many_are_marked_in_turns(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.interrupted.MARK_SPANS", 4)
     written.post(*(span(f"s{i}", f"t{i % 3}") for i in range(10)))

@@ -125,6 +125,18 @@ def test_a_tool_is_named_by_its_name() -> None:
             "ValueError: no",
         ),
         ({"status_code": 2, "events": [event("exception", {"exception.type": "E"})]}, "error", "E"),
+        (
+            {
+                "status_code": 2,
+                "events": [
+                    event("exception", {"exception.type": "Retried"}),
+                    event("exception", {"exception.type": "GaveUp"}),
+                    event("exception", {}),
+                ],
+            },
+            "error",
+            "GaveUp",
+        ),
         ({"status_code": 2, "attributes": {"error.type": "timeout"}}, "error", "timeout"),
         ({"status_code": 2}, "error", None),
         ({"events": [event("exception", {"exception.message": "handled"})]}, "ok", None),

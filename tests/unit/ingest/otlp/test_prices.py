@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,26 @@ CALL = {
 }  # fmt: skip
 
 
-def costs(home: Path, attributes: dict[str, Any]) -> dict[str, Any]:
-    (arrival,) = map_span(otlp_span(attributes), Prices(home)).arrivals
+def costs(home: Path, attributes: dict[str, Any], start_ns: int | None = None) -> dict[str, Any]:
+    span = otlp_span(attributes) if start_ns is None else otlp_span(attributes, start_ns=start_ns, end_ns=start_ns + 1)
+    (arrival,) = map_span(span, Prices(home)).arrivals
     assert isinstance(arrival.attributes, str)
     return {key: value for key, value in json.loads(arrival.attributes).items() if key.startswith("llm.cost_")}
 
 
 def test_a_price_of_beacons_counts_cached_tokens_for_less(tmp_path: Path) -> None:
     assert costs(tmp_path, CALL) == {"llm.cost_usd": 3.12e-05, "llm.cost_source": "genai-prices"}
+
+
+def test_a_call_costs_what_it_cost_on_its_day(tmp_path: Path) -> None:
+    """Long prompts to this model cost more until 13 March 2026."""
+    long = {**CALL, "gen_ai.provider.name": "anthropic", "gen_ai.request.model": "claude-opus-4-6",
+            "gen_ai.usage.input_tokens": 300_000}  # fmt: skip
+    before, after = (
+        costs(tmp_path, long, round(datetime(2026, month, 1, tzinfo=UTC).timestamp()) * 10**9)["llm.cost_usd"]
+        for month in (3, 4)
+    )
+    assert before > 1.5 * after
 
 
 def test_what_the_span_says_is_trusted_more(tmp_path: Path) -> None:
