@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import cases from "../../../tests/unit/query/label_cases.json";
+import type { Span } from "../src/api/schema.ts";
 import { plain } from "../src/model/ansi.ts";
 import { linesOf } from "../src/model/clamp.ts";
 import { failuresOf } from "../src/model/failure.ts";
@@ -14,20 +16,18 @@ test("output of a terminal is what somebody saw", () => {
   assert.equal(plain("\u001b[38;5;1"), ""); // cut in the middle: nothing is left of it
 });
 
-test("a long line of escapes takes linear time", () => {
-  const began = performance.now();
+test("a long line of escapes takes linear time", { timeout: 60_000 }, () => {
+  // in the square of its length it took minutes
   plain("\u001b]".repeat(200_000));
   plain("\u001b[".repeat(200_000));
   plain("\r".repeat(500_000));
-  assert.ok(performance.now() - began < 2_000);
 });
 
 test("labels say what the name does not", () => {
-  const calls = JSON.stringify([{ function: { name: "lookup", arguments: '{"id":4711}' } }, { name: "other" }]);
-  assert.equal(labelOf("llm_call", "x", { "llm.model": "m", "llm.tool_calls": calls }), "m → lookup(4711), other");
-  assert.equal(labelOf("llm_call", "m", { "llm.model": "m" }), null);
-  assert.equal(labelOf("tool_use", "f", { "tool.input": { retry: 3, path: "a.py" } }), "f(a.py)");
-  assert.equal(labelOf("tool_use", "f", { "tool.input": { deep: {} } }), "f(…)");
+  // the cases of the server's own labels (tests/unit/query/test_labels.py): a row must not change when it is read again
+  for (const { span_type, attributes, label } of cases) {
+    assert.equal(labelOf(span_type as Span["span_type"], "span", attributes), label);
+  }
   assert.equal(beside("f", "f(a.py)"), "(a.py)");
   assert.equal(beside("gpt", "gpt: Hello"), "Hello");
   assert.equal(beside("call", "gpt: Hello"), "gpt: Hello");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,46 +18,13 @@ def label(span_type: str, name: str = "span", **attributes: Any) -> str | None:
     return label_of(span_type, name, json.dumps(sent).encode())
 
 
-CALLS = json.dumps(
-    [
-        {"id": "1", "type": "function", "function": {"name": "look", "arguments": '{"order_id": 4711}'}},
-        {
-            "id": "2",
-            "type": "function",
-            "function": {"name": "note", "arguments": '{"verbose": true, "text": "a\\nb"}'},
-        },
-        {"id": "3", "name": "bare", "arguments": {"q": "x"}},
-        {"id": "4", "type": "function", "function": {"name": "fourth", "arguments": "{}"}},
-    ]
-)
+CASES = json.loads(Path(__file__).with_name("label_cases.json").read_text("utf-8"))
+"""Read by the web UI's tests too (hub/ui/test/texts.test.ts): it makes the labels of spans that come live."""
 
 
-@pytest.mark.parametrize(
-    ("span_type", "attributes", "expected"),
-    [
-        ("llm_call", {"llm__model": "gpt-4o", "llm__tool_calls": CALLS}, "gpt-4o → look(4711), note(a b), bare(x) +1"),
-        ("llm_call", {"llm__model": "gpt-4o", "llm__completion": "It is\n 18 °C."}, "gpt-4o: It is 18 °C."),
-        ("llm_call", {"llm__completion": "Hi"}, "span: Hi"),
-        ("llm_call", {"llm__model": "gpt-4o"}, "gpt-4o"),
-        ("llm_call", {}, None),
-        ("tool_use", {"tool__name": "search", "tool__input": '{"limit": 3, "query": "cats"}'}, "search(cats)"),
-        ("tool_use", {"tool__name": "search", "tool__input": {"limit": 3}}, "search(3)"),
-        ("tool_use", {"tool__name": "search", "tool__input": '{"filter": {"a": 1}}'}, "search(…)"),
-        ("tool_use", {"tool__input": "plain words"}, "span(plain words)"),
-        ("tool_use", {"tool__name": "now", "tool__input": "{}"}, "now"),
-        ("tool_use", {"tool__name": "now", "tool__input": "{broken"}, "now({broken)"),
-        ("shell_command", {"shell__command": "grep -rn TODO src\n"}, "grep -rn TODO src"),
-        ("file_operation", {"file__operation": "read", "file__path": "a.py"}, "read a.py"),
-        ("browser_action", {"browser__action": "click", "browser__selector": "#buy"}, "click #buy"),
-        ("browser_action", {"browser__action": "goto", "browser__url": "http://x.test"}, "goto http://x.test"),
-        ("agent_step", {"agent__step_name": "plan"}, "plan"),
-        ("agent_step", {"agent__step_name": "span"}, None),
-        ("chain", {"chain__input": "x"}, None),
-        ("custom", {"anything": 1}, None),
-    ],
-)  # fmt: skip
-def test_what_a_row_says(span_type: str, attributes: dict[str, Any], expected: str | None) -> None:
-    assert label(span_type, **attributes) == expected
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['span_type']}-{case['label']}"[:60])
+def test_what_a_row_says(case: dict[str, Any]) -> None:
+    assert label_of(case["span_type"], "span", json.dumps(case["attributes"]).encode()) == case["label"]
 
 
 def test_a_long_one_is_cut() -> None:
