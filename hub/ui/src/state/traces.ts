@@ -42,6 +42,8 @@ export class TracesStore implements Listener {
   private fresh: TraceList | null = null;
   private more: Promise<void> | null = null;
   private wanted = 0;
+  /** The rows in sight: what they lose when places change is asked for again. */
+  private sight: readonly [first: number, last: number] = [0, 0];
   /** Rows of pages that were jumped to, by their place; gone as soon as places change. */
   private readonly far = new Map<number, TraceSummary>();
   private readonly farPages = new Set<number>();
@@ -62,6 +64,7 @@ export class TracesStore implements Listener {
     this.sort = sort;
     if (!same) {
       this.wanted = 0;
+      this.sight = [0, 0];
       this.query = this.ask();
       this.list = this.make();
       this.forgetFar();
@@ -104,6 +107,7 @@ export class TracesStore implements Listener {
 
   /** See that the rows from `first` to `last` are here or on their way. */
   ensure(first: number, last: number): void {
+    this.sight = [first, last];
     if (first > this.list.loaded + JUMP) {
       for (let page = Math.floor(first / PAGE); page <= Math.floor(last / PAGE); page++) void this.jump(page);
       return;
@@ -134,11 +138,17 @@ export class TracesStore implements Listener {
       query: { ...this.query, sort: this.sort, limit: PAGE, offset: page * PAGE + list.held, count: false },
     });
     if (list !== this.list || !this.farPages.has(page)) return;
-    if (!answer.ok) {
+    if (answer.ok) answer.value.traces.forEach((trace, i) => void this.far.set(page * PAGE + i, trace));
+    else {
       this.farPages.delete(page);
-      if (answer.failure.kind !== "aborted") this.failure.value = answer.failure;
-    } else answer.value.traces.forEach((trace, i) => void this.far.set(page * PAGE + i, trace));
+      this.fail(answer.failure);
+    }
     this.version.value++;
+  }
+
+  /** See again to the rows in sight: other traces stand in their places now. */
+  private ensureSight(): void {
+    this.ensure(Math.min(this.sight[0], Math.max(0, this.list.total - this.list.held - 1)), this.sight[1]);
   }
 
   private forgetFar(): void {
@@ -192,7 +202,7 @@ export class TracesStore implements Listener {
     this.loading.value = false;
     this.failure.value = null;
     this.version.value++;
-    this.fill();
+    this.ensureSight();
     return true;
   }
 
@@ -206,7 +216,10 @@ export class TracesStore implements Listener {
       if (event.event === "trace_updated") this.refreshFar(event.trace);
       this.fresh?.apply(event, false);
     }
-    if (this.list.total - this.list.held !== total) this.forgetFar(); // other rows stand in their places
+    if (this.list.total - this.list.held !== total && this.farPages.size > 0) {
+      this.forgetFar(); // other rows stand in their places
+      this.ensureSight();
+    }
     if (this.list.stale) this.refreshSoon();
     if (this.list.version !== before) this.version.value++;
   }
@@ -265,14 +278,17 @@ export class TracesStore implements Listener {
     if ("offset" in query && query.offset === 0) delete query.offset;
     const answer = await ask("GET /v1/traces", { query, signal });
     if (answer.ok) return answer.value;
-    if (answer.failure.kind === "aborted") return null;
-    this.failure.value = answer.failure;
-    this.version.value++;
-    if (answer.failure.kind === "busy") {
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => void this.reload(), answer.failure.retryAfter * 1000);
-    }
+    this.fail(answer.failure);
     return null;
+  }
+
+  private fail(failure: Failure): void {
+    if (failure.kind === "aborted") return;
+    this.failure.value = failure;
+    this.version.value++;
+    if (failure.kind !== "busy") return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.reload(), failure.retryAfter * 1000);
   }
 
   private ask(): ListQuery {
