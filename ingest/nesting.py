@@ -7,6 +7,8 @@ row has the sum over all its calls less those that are covered so; this module s
   call can cover another: two set look-ups a span (0.3 us), and nothing is read. Nearly every trace stays that way.
 - Once one is both, the trace is kept as a `Tree`: who is above a bearing call is marked upwards, each span once, in
   whatever order the spans come.
+- So is a trace in which calls of different scopes bear as many tokens as each other. They may tell of one call side by
+  side (ingest/twins.py), which is looked for anew among those that changed.
 
 A span that is its own parent has none; and a ring of parents does not say which is above, so its edges count for none.
 """
@@ -19,6 +21,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from ingest.merge import SpanState
+from ingest.twins import Call, beaten, scope_of, stem
 
 IDS_MAX = 50_000
 """Ids remembered in all, some 5 MB. A trace that was forgotten is read again when it changes."""
@@ -42,12 +45,14 @@ NOTHING = Sums()
 
 
 class Node(NamedTuple):
-    """A span as far as nesting is concerned. `adds` is None for what is no call, or pays nothing."""
+    """A span as far as counting once is concerned. `adds` is None for what is no call, or pays nothing; `call` for what
+    can have no twin."""
 
     span_id: str
     parent_id: str | None
     adds: Sums | None
     bears: bool
+    call: Call | None = None
 
 
 class Row(NamedTuple):
@@ -58,6 +63,10 @@ class Row(NamedTuple):
     span_type: str
     tokens: int | None
     cost_pico: int | None
+    model: str | None = None
+    start_ns: int = 0
+    end_ns: int | None = None
+    scope: object = None
 
 
 def node_of(span: SpanState | Row) -> Node:
@@ -66,7 +75,17 @@ def node_of(span: SpanState | Row) -> Node:
     if span.span_type != "llm_call" or not (tokens or cost_pico):
         return Node(span.span_id, parent_id, None, False)
     adds = Sums(tokens or 0, cost_pico or 0, int(bool(tokens) and cost_pico is None))
-    return Node(span.span_id, parent_id, adds, bool(tokens))
+    return Node(span.span_id, parent_id, adds, bool(tokens), _call_of(span))
+
+
+def _call_of(span: SpanState | Row) -> Call | None:
+    if not span.tokens or span.end_ns is None:
+        return None
+    scope = span.scope if isinstance(span, Row) else scope_of(span.attributes)
+    if not isinstance(scope, str) or not scope:
+        return None
+    model = None if span.model is None else stem(span.model)
+    return Call(span.span_id, scope, model, span.start_ns, span.end_ns, span.cost_pico is not None)
 
 
 # ---------------------------------------------------------------- from scratch
@@ -76,7 +95,7 @@ def covered(nodes: Iterable[Node]) -> Sums:
     """What the covered calls of a trace would add, from all its spans."""
     every = list(nodes)
     paying = {one.span_id for one in every if one.adds is not None}
-    if paying.isdisjoint(one.parent_id for one in every):
+    if all(one.call is None for one in every) and paying.isdisjoint(one.parent_id for one in every):
         return NOTHING
     return Tree(every).covered
 
@@ -121,10 +140,15 @@ class Tree:
         self._above: set[str] = set()
         self._is_parent: set[str] = set()
         self._ringed = False
-        self.covered = NOTHING
+        self._nested = NOTHING
+        self._beside = Beside()
         for one in nodes:
             self._keep(one)
         self._start_over()
+
+    @property
+    def covered(self) -> Sums:
+        return plus(self._nested, self._beside.covered)
 
     @property
     def weight(self) -> int:
@@ -154,6 +178,8 @@ class Tree:
                 self._mark_above(one.parent_id)
         if start_over:
             self._start_over()
+        else:
+            self._beside.settle(self._adds, self._above)
 
     def _keep(self, one: Node) -> None:
         self._parents[one.span_id] = one.parent_id
@@ -167,6 +193,7 @@ class Tree:
             self._bearing.add(one.span_id)
         else:
             self._bearing.discard(one.span_id)
+        self._beside.put(one)
 
     def _closes_ring(self, new: Node) -> bool:
         """Only a span that comes after its child and its parent can."""
@@ -180,6 +207,7 @@ class Tree:
     def _mark_above(self, at: str | None) -> None:
         while at is not None and at not in self._above:
             self._above.add(at)
+            self._beside.touch(at)
             self._add(self._covered_by(at), 1)
             at = self._parents.get(at)
 
@@ -188,14 +216,58 @@ class Tree:
 
     def _add(self, sums: Sums, by: int) -> None:
         if sums is not NOTHING:
-            self.covered = plus(self.covered, sums, by)
+            self._nested = plus(self._nested, sums, by)
 
     def _start_over(self) -> None:
         self._above = above(self._parents, self._bearing)
         self._ringed = bool(ring_members(self._parents))
-        self.covered = NOTHING
+        self._nested = NOTHING
         for span_id in self._above:
             self._add(self._adds.get(span_id, NOTHING), 1)
+        self._beside.touch_all()
+        self._beside.settle(self._adds, self._above)
+
+
+class Beside:
+    """The calls of a trace that may have twins, by how many tokens they bear."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, int] = {}
+        self._calls: dict[int, dict[str, Call]] = {}
+        self._sums: dict[int, Sums] = {}
+        self._touched: set[int] = set()
+        self.covered = NOTHING
+
+    def put(self, one: Node) -> None:
+        tokens = self._tokens.pop(one.span_id, None)
+        if tokens is not None:
+            del self._calls[tokens][one.span_id]
+            self._touched.add(tokens)
+        if one.call is not None and one.adds is not None:
+            tokens = self._tokens[one.span_id] = one.adds.tokens
+            self._calls.setdefault(tokens, {})[one.span_id] = one.call
+            self._touched.add(tokens)
+
+    def touch(self, span_id: str) -> None:
+        """Something else of this span has changed: what it is above."""
+        tokens = self._tokens.get(span_id)
+        if tokens is not None:
+            self._touched.add(tokens)
+
+    def touch_all(self) -> None:
+        self._touched.update(self._calls)
+
+    def settle(self, adds: Mapping[str, Sums], above: set[str]) -> None:
+        """See anew who has a twin; those `above` a call do not count already, and stand for nobody."""
+        for tokens in self._touched:
+            calls = self._calls[tokens]
+            sums = NOTHING
+            if len(calls) > 1:
+                for span_id in beaten(call for span_id, call in calls.items() if span_id not in above):
+                    sums = plus(sums, adds[span_id])
+            self.covered = plus(plus(self.covered, self._sums.get(tokens, NOTHING), -1), sums)
+            self._sums[tokens] = sums
+        self._touched.clear()
 
 
 def plus(a: Sums, b: Sums, by: int = 1) -> Sums:
@@ -209,10 +281,12 @@ class _Flat:
     def __init__(self) -> None:
         self._parents: set[int] = set()
         self._paying: set[int] = set()
+        self._scopes: dict[int, str | None] = {}
+        """By number of tokens the scope of the calls that bear as many; None: of any scope, for all that is known."""
 
     @property
     def weight(self) -> int:
-        return len(self._parents) + len(self._paying)
+        return len(self._parents) + len(self._paying) + len(self._scopes)
 
     def put(self, spans: Iterable[SpanState | Row]) -> bool:
         """Whether it is still flat. Written out for spans as they are: every span comes this way (0.2 us, not 0.7)."""
@@ -230,10 +304,29 @@ class _Flat:
                 paying.add(own)
                 if own in parents:
                     flat = False
+                if span.tokens and not self._is_alone(span, span.tokens):
+                    flat = False
         return flat
+
+    def _is_alone(self, span: SpanState | Row, tokens: int) -> bool:
+        """Whether no call of another scope is known to bear as many tokens."""
+        if isinstance(span, Row):  # its scope was not read
+            self._scopes[tokens] = None
+            return True
+        scope = scope_of(span.attributes)
+        return scope is None or self._scopes.setdefault(tokens, scope) == scope
 
 
 _SELECT = "SELECT span_id, parent_span_id, span_type, tokens, cost_pico FROM spans WHERE trace_row = ?"
+# The scopes of calls alone: of a trace of 100,000 spans the attributes are 300 MB
+_SELECT_WHOLE = """
+SELECT s.span_id, s.parent_span_id, s.span_type, s.tokens, s.cost_pico, s.model, s.start_ns, s.end_ns,
+  CASE WHEN s.span_type = 'llm_call' AND s.tokens > 0 THEN (
+    SELECT CASE WHEN instr(a.attributes, '"beacon.scope"') THEN json_extract(a.attributes, '$."beacon.scope"') END
+    FROM span_attributes a WHERE a.span_row = s.span_row
+  ) END
+FROM spans s WHERE s.trace_row = ?
+"""
 
 
 class Change(Protocol):
@@ -273,7 +366,7 @@ class Shapes:
             shape = _load(db, trace_row)
         more = NOTHING
         if type(shape) is _Flat and not shape.put(spans):
-            shape = Tree() if is_new else Tree(map(node_of, _stored(db, trace_row)))
+            shape = Tree() if is_new else _grown(db, trace_row)
         if type(shape) is Tree:
             before = shape.covered
             shape.put(map(node_of, spans))
@@ -292,14 +385,14 @@ def _matters(before: SpanState, after: SpanState) -> bool:
         or before.tokens != after.tokens
         or before.cost_pico != after.cost_pico
         or before.span_type != after.span_type
+        or (bool(after.tokens) and _call_of(before) != _call_of(after))
     )
 
 
-def _stored(db: sqlite3.Connection, trace_row: int) -> list[Row]:
-    return [Row(*row) for row in db.execute(_SELECT, (trace_row,))]
+def _grown(db: sqlite3.Connection, trace_row: int) -> Tree:
+    return Tree(node_of(Row(*row)) for row in db.execute(_SELECT_WHOLE, (trace_row,)))
 
 
 def _load(db: sqlite3.Connection, trace_row: int) -> Tree | _Flat:
-    rows = _stored(db, trace_row)
     flat = _Flat()
-    return flat if flat.put(rows) else Tree(map(node_of, rows))
+    return flat if flat.put([Row(*row) for row in db.execute(_SELECT, (trace_row,))]) else _grown(db, trace_row)
