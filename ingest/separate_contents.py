@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -32,12 +33,14 @@ Address = tuple[str, str]
 MARK = "beacon.from_logs"
 """The attribute that names those that came apart from the span."""
 
+CONTENTS_MAX = 500
+"""Contents of one address. All that a span has are laid over it whenever another comes: 2,000 log records that came one
+by one for one span took 48 s. No call has as many messages."""
+
 OWN = "span:"
 """What the address of a content for one certain span begins with."""
 
-INSERT_CONTENT = (
-    "INSERT OR IGNORE INTO contents (trace_id, address, digest, time_ns, text, created_ns) VALUES (?, ?, ?, ?, ?, ?)"
-)
+INSERT_CONTENT = "INSERT INTO contents (trace_id, address, digest, time_ns, text, created_ns) VALUES (?, ?, ?, ?, ?, ?)"
 PUT_LISTENER = (
     "INSERT INTO content_listeners (trace_id, span_id, address, start_ns) VALUES (?, ?, ?, ?) "
     "ON CONFLICT DO UPDATE SET start_ns = excluded.start_ns WHERE excluded.start_ns < start_ns"
@@ -48,6 +51,7 @@ SELECT_CONTENTS = (
     "SELECT x.content_row, x.trace_id, x.address, x.time_ns, x.text, x.claimed "
     f"{_EACH} contents x {_ON.format('address')}"
 )
+SELECT_DIGESTS = f"SELECT x.trace_id, x.address, x.digest {_EACH} contents x {_ON.format('address')}"
 SELECT_LISTENED = (
     f"SELECT x.trace_id, x.address, x.span_id, x.start_ns {_EACH} content_listeners x {_ON.format('span_id')}"
 )
@@ -68,15 +72,18 @@ class _Row(NamedTuple):
     claimed: bool
 
 
-def contents_for(tx: Transaction, batch: Sequence[list[Arrival]], contents: Sequence[Content]) -> ContentRows | None:
-    """What has to be laid over the spans of this transaction; None while there are no contents at all, at no cost, and
-    where none are of these traces (0.1 us a span; to ask for each span would be 4)."""
+def contents_for(
+    tx: Transaction, batch: Sequence[list[Arrival]], contents: Sequence[Sequence[Content]]
+) -> ContentRows | None:
+    """What has to be laid over the spans of this transaction, `contents` of each of its requests among it; None while
+    there are no contents at all, at no cost, and where none are of these traces (0.1 us a span; to ask for each span
+    would be 4)."""
     if tx.kept.has_contents is None:
         (tx.kept.has_contents,) = map(bool, tx.db.execute("SELECT EXISTS (SELECT 1 FROM contents)").fetchone())
     listening = [a for arrivals in batch for a in arrivals if a.otel is not None and a.otel.listens]
     rows = ContentRows(tx.db)
     rows.listen(listening)
-    if contents:
+    if any(contents):
         rows.insert(contents, tx.now_ns)
         tx.kept.has_contents = True
     elif not tx.kept.has_contents:
@@ -95,6 +102,8 @@ class ContentRows:
         self._db = db
         self._new: set[Address] = set()
         self._of: dict[Key, list[_Row]] = {}
+        self.refused: Counter[int] = Counter()
+        """By number of the request how many of its contents are not kept: their addresses have CONTENTS_MAX already."""
 
     def listen(self, arrivals: Iterable[Arrival]) -> None:
         """Keep what the spans listen to."""
@@ -107,10 +116,23 @@ class ContentRows:
             self._db.executemany(PUT_LISTENER, rows)
             self._new.update((trace_id, address) for trace_id, _, address, _ in rows)
 
-    def insert(self, contents: Iterable[Content], now_ns: int) -> None:
-        rows = [(c.trace_id, c.address, _digest(c), c.time_ns, c.text, now_ns) for c in contents]
+    def insert(self, contents: Sequence[Sequence[Content]], now_ns: int) -> None:
+        """Keep the contents of each request; one that is kept already is the same."""
+        stored: dict[Address, set[str]] = {(c.trace_id, c.address): set() for those in contents for c in those}
+        for trace_id, address, digest in self._each(SELECT_DIGESTS, set(stored)):
+            stored[trace_id, address].add(digest)
+        rows = []
+        for request, those in enumerate(contents):
+            for c in those:
+                digest, digests = _digest(c), stored[c.trace_id, c.address]
+                if digest not in digests:
+                    if len(digests) >= CONTENTS_MAX:
+                        self.refused[request] += 1
+                        continue
+                    digests.add(digest)
+                    rows.append((c.trace_id, c.address, digest, c.time_ns, c.text, now_ns))
         self._db.executemany(INSERT_CONTENT, rows)
-        self._new.update((row[0], row[1]) for row in rows)
+        self._new.update(stored)
 
     def load(self, batch: Sequence[list[Arrival]]) -> set[Key]:
         """Read whatever the spans of `batch`, and those that new contents or listeners concern, have; returns the keys

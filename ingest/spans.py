@@ -77,10 +77,13 @@ class Stored(Struct):
 
     accepted: int
     errors: list[SpanError]
+    refused_contents: int = 0
 
 
-def store(tx: Transaction, requests: Iterable[list[Arrival]], contents: Sequence[Content] = ()) -> list[Stored]:
-    """Write every request's arrivals, and the `contents` of all of them. What changed is added to `tx.changes`.
+def store(
+    tx: Transaction, requests: Iterable[list[Arrival]], contents: Sequence[Sequence[Content]] = ()
+) -> list[Stored]:
+    """Write every request's arrivals, and its `contents`. What changed is added to `tx.changes`.
 
     Raises sqlite3 errors; the caller rolls back.
     """
@@ -96,6 +99,8 @@ def store(tx: Transaction, requests: Iterable[list[Arrival]], contents: Sequence
     if separate is not None:
         for key in keys:
             fold.lay(key, separate)
+        for request, count in separate.refused.items():
+            answers[request].refused_contents = count
     fold.write()
     return answers
 

@@ -61,8 +61,7 @@ class _Work:
 
 def _store_group(group: list[_Work]) -> Command:
     def command(tx: Transaction) -> list[Stored]:
-        contents = [content for w in group for content in w.contents]
-        return store(tx, [w.arrivals or [] for w in group], contents)
+        return store(tx, [w.arrivals or [] for w in group], [w.contents for w in group])
 
     return command
 

@@ -20,7 +20,10 @@ from ingest.otlp.mapping import Mapped, map_span
 from ingest.otlp.prices import Prices
 from ingest.otlp.records import OtlpSpan
 from ingest.separate import SpanWrong
+from ingest.separate_contents import CONTENTS_MAX
 from ingest.writer import GROUP_SPANS, Writer
+
+_CROWDED = f"a span takes up to {CONTENTS_MAX:,} pieces of content that come apart from it, and has them already"
 
 log = logging.getLogger("beacon.otlp")
 
@@ -159,6 +162,9 @@ class OtlpHandlers:
         else:
             for error in stored.errors:
                 decoded.reject(error.loc, error.msg)
+            for _ in range(stored.refused_contents):
+                # a span whose content is one too many is stored itself
+                (decoded.warn if arrivals else decoded.reject)("content of a span", _CROWDED)
 
 
 class _Bug:

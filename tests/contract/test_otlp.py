@@ -183,6 +183,18 @@ def test_what_is_sent_to_the_wrong_path_is_told_where_to_go(stack: Stack, new_id
     assert names(stack, trace) == []
 
 
+def test_more_content_than_a_span_takes_is_refused_record_by_record(stack: Stack, new_id: Ids) -> None:
+    trace = new_id()
+    records = [
+        record(trace_id=trace, event_name="gen_ai.user.message", body={"content": f"message {i}"}) for i in range(502)
+    ]
+    answer = stack.ask("POST", "/v1/logs", logs(*records), PROTOBUF)
+    assert answer.status == 200
+    said = ExportLogsServiceResponse.FromString(answer.body).partial_success
+    assert said.rejected_log_records == 2
+    assert "up to 500 pieces" in said.error_message
+
+
 def test_ids_come_in_either_case_and_in_base64(stack: Stack, new_id: Ids) -> None:
     trace = "abcdef" + new_id()[6:]
     third = "efcfefcfefcf0001"

@@ -47,7 +47,7 @@ def arrivals(*spans: tuple[str, str | None]) -> list[Any]:
 
 def put(database: Database, *spans: tuple[str, str | None], fails: bool = False) -> None:
     def command(tx: Transaction) -> None:
-        store(tx, [arrivals(*spans)], [Content("t", "span:x", 1, "{}")] if fails else [])
+        store(tx, [arrivals(*spans)], [[Content("t", "span:x", 1, "{}")]] if fails else [])
         if fails:
             raise sqlite3.IntegrityError("as a bad span beside these would")
 

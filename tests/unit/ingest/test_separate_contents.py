@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest import separate_contents
 from ingest.interrupted import CONTENTS_KEPT_NS, forget_unclaimed
 from ingest.otlp.arrived import Content, Otel
 from ingest.otlp.contents import content_of, map_log
@@ -99,6 +100,16 @@ def test_the_same_again_is_no_change(written: Written) -> None:
         written.store(mapped(otlp_span(CALL)).arrivals[0], contents=contents)
     assert written.seq == seq
     assert written.rows("SELECT count(*) FROM contents") == [(2,)]
+
+
+def test_one_span_takes_so_much_content_and_no_more(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(separate_contents, "CONTENTS_MAX", 3)
+    pieces = [told("span:" + SPAN, i, f"piece {i}", 1) for i in range(5)]
+    assert written.store(contents=pieces[:2]) == 0
+    assert written.store(contents=pieces[1:]) == 2  # one was known, one fits
+    assert written.store(contents=pieces[:3]) == 0  # sent again: they are kept already
+    assert written.rows("SELECT time_ns / 1000000000 FROM contents ORDER BY time_ns") == [(0,), (1,), (2,)]
+    assert written.store(contents=[told("span:other", 1, "another span's", 1)]) == 0
 
 
 def test_content_of_an_address_goes_to_who_started_to_listen_last_before_it(written: Written) -> None:

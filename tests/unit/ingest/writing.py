@@ -46,8 +46,11 @@ class Written:
         self.changes = tx.changes
         return result
 
-    def store(self, *arrivals: Arrival, contents: list[Content] | None = None) -> None:
-        self.run(lambda tx: store(tx, [list(arrivals)], contents or []))
+    def store(self, *arrivals: Arrival, contents: list[Content] | None = None) -> int:
+        """How many of the contents were refused."""
+        [stored] = self.run(lambda tx: store(tx, [list(arrivals)], [contents or []]))
+        refused: int = stored.refused_contents
+        return refused
 
     def post(self, *spans: dict[str, Any]) -> None:
         self.store(*native(*spans))
