@@ -132,7 +132,7 @@ class ContentRows:
                     digests.add(digest)
                     rows.append((c.trace_id, c.address, digest, c.time_ns, c.text, now_ns))
         self._db.executemany(INSERT_CONTENT, rows)
-        self._new.update(stored)
+        self._new.update((row[0], row[1]) for row in rows)
 
     def load(self, batch: Sequence[list[Arrival]]) -> set[Key]:
         """Read whatever the spans of `batch`, and those that new contents or listeners concern, have; returns the keys
