@@ -260,6 +260,12 @@ def run(commits: list[tuple[list[SpanState], bool]]) -> None:
         assert total == covered(map(node_of, known.values()))
 
 
+def test_twins_part_after_a_restart() -> None:
+    one, other = told("s0", "x", (0, 100), 10, 7), told("s1", "y", (10, 90), 10, 7)
+    run([([one, other], False), ([msgspec.structs.replace(one, tokens=100)], True)])
+    run([([one, other], False), ([msgspec.structs.replace(other, tokens=100)], True), ([other], True)])
+
+
 def test_a_long_chain_in_any_order_takes_no_time_and_no_recursion() -> None:
     count = 5_000
     chain = [llm(f"c{i}", f"c{i - 1}" if i else None, 1) for i in range(count)]
