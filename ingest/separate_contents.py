@@ -34,8 +34,10 @@ MARK = "beacon.from_logs"
 """The attribute that names those that came apart from the span."""
 
 CONTENTS_MAX = 500
-"""Contents of one address. All that a span has are laid over it whenever another comes: 2,000 log records that came one
-by one for one span took 48 s. No call has as many messages."""
+CONTENT_CHARACTERS_MAX = 8 * 1024 * 1024
+"""Contents of one address, and their characters where they are more than one. All that a span has are laid over it
+whenever another comes: 2,000 log records that came one by one for one span took 48 s, 60 of 1 MB took 29 s. No call has
+as many messages."""
 
 OWN = "span:"
 """What the address of a content for one certain span begins with."""
@@ -51,7 +53,7 @@ SELECT_CONTENTS = (
     "SELECT x.content_row, x.trace_id, x.address, x.time_ns, x.text, x.claimed "
     f"{_EACH} contents x {_ON.format('address')}"
 )
-SELECT_DIGESTS = f"SELECT x.trace_id, x.address, x.digest {_EACH} contents x {_ON.format('address')}"
+SELECT_DIGESTS = f"SELECT x.trace_id, x.address, x.digest, length(x.text) {_EACH} contents x {_ON.format('address')}"
 SELECT_LISTENED = (
     f"SELECT x.trace_id, x.address, x.span_id, x.start_ns {_EACH} content_listeners x {_ON.format('span_id')}"
 )
@@ -103,7 +105,7 @@ class ContentRows:
         self._new: set[Address] = set()
         self._of: dict[Key, list[_Row]] = {}
         self.refused: Counter[int] = Counter()
-        """By number of the request how many of its contents are not kept: their addresses have CONTENTS_MAX already."""
+        """By number of the request how many of its contents are not kept: their addresses have as many already."""
 
     def listen(self, arrivals: Iterable[Arrival]) -> None:
         """Keep what the spans listen to."""
@@ -119,17 +121,22 @@ class ContentRows:
     def insert(self, contents: Sequence[Sequence[Content]], now_ns: int) -> None:
         """Keep the contents of each request; one that is kept already is the same."""
         stored: dict[Address, set[str]] = {(c.trace_id, c.address): set() for those in contents for c in those}
-        for trace_id, address, digest in self._each(SELECT_DIGESTS, set(stored)):
+        characters: Counter[Address] = Counter()
+        for trace_id, address, digest, length in self._each(SELECT_DIGESTS, set(stored)):
             stored[trace_id, address].add(digest)
+            characters[trace_id, address] += length
         rows = []
         for request, those in enumerate(contents):
             for c in those:
-                digest, digests = _digest(c), stored[c.trace_id, c.address]
+                address = (c.trace_id, c.address)
+                digest, digests = _digest(c), stored[address]
                 if digest not in digests:
-                    if len(digests) >= CONTENTS_MAX:
+                    more = characters[address] + len(c.text)
+                    if len(digests) >= CONTENTS_MAX or (digests and more > CONTENT_CHARACTERS_MAX):
                         self.refused[request] += 1
                         continue
                     digests.add(digest)
+                    characters[address] = more
                     rows.append((c.trace_id, c.address, digest, c.time_ns, c.text, now_ns))
         self._db.executemany(INSERT_CONTENT, rows)
         self._new.update((row[0], row[1]) for row in rows)

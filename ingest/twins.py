@@ -9,8 +9,9 @@ either. Nothing says that such spans belong together, so they are told by what t
 - their models agree: the same, or one of them dated as providers answer (`gpt-4o`, `gpt-4o-2024-08-06`);
 - one begins and ends within the other, give or take SLACK_NS.
 
-Of two twins the one that has a price counts, else the one inside. Twins are not looked for where more than CROWD calls
-of a trace bear the same number of tokens: looking costs the square of them, and no agent has that many by chance.
+Of two twins the one that has a price counts, else the one inside. Twins are not looked for among more than CROWD calls
+with the same number of tokens that go on at once, since looking costs the square of them, nor where a trace has more
+than MANY such calls: all of them are looked through whenever one comes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 CROWD = 128
+MANY = 2_000
 SLACK_NS = 10_000_000
 """Callbacks of a framework run on its event loop, a little after what they tell of."""
 
@@ -65,9 +67,25 @@ def stem(model: str) -> str:
 
 def beaten(calls: Iterable[Call]) -> set[str]:
     """The ids of those of `calls`, all of one trace and with the same number of tokens, that another one stands for."""
+    by_start = sorted(calls, key=lambda call: call.start_ns)
     found: set[str] = set()
-    by_start = sorted(calls, key=lambda call: (call.start_ns, call.span_id))
-    if len(by_start) > CROWD:
+    if len(by_start) > MANY:
+        return found
+    at_once: list[Call] = []
+    until = 0
+    for call in by_start:
+        if at_once and call.start_ns > until + SLACK_NS:
+            found |= _beaten(at_once)
+            at_once = []
+            until = 0
+        at_once.append(call)
+        until = max(until, call.start_ns, call.end_ns)  # some end before they start
+    return found | _beaten(at_once)
+
+
+def _beaten(by_start: list[Call]) -> set[str]:
+    found: set[str] = set()
+    if not 1 < len(by_start) <= CROWD:
         return found
     for i, one in enumerate(by_start):
         for other in by_start[i + 1 :]:

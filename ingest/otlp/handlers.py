@@ -20,10 +20,13 @@ from ingest.otlp.mapping import Mapped, map_span
 from ingest.otlp.prices import Prices
 from ingest.otlp.records import OtlpSpan
 from ingest.separate import SpanWrong
-from ingest.separate_contents import CONTENTS_MAX
+from ingest.separate_contents import CONTENT_CHARACTERS_MAX, CONTENTS_MAX
 from ingest.writer import GROUP_SPANS, Writer
 
-_CROWDED = f"a span takes up to {CONTENTS_MAX:,} pieces of content that come apart from it, and has them already"
+_CROWDED = (
+    f"a span takes up to {CONTENTS_MAX:,} pieces and {CONTENT_CHARACTERS_MAX // 1024**2} MiB of content that comes "
+    "apart from it, and has as much already"
+)
 
 log = logging.getLogger("beacon.otlp")
 

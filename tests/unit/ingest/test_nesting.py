@@ -65,7 +65,13 @@ def by_asking(spans: list[SpanState]) -> Sums:
     def twins(s: SpanState) -> list[SpanState]:
         """Those that tell of the same call as `s`, from another scope."""
         alike = [o for o in spans if is_call(o) and o.tokens == s.tokens and not is_above(o)]
-        if s not in alike or len(alike) > twins_module.CROWD:
+        if s not in alike or len(alike) > twins_module.MANY:
+            return []
+        at_once, before = [s], 0
+        while before < len(at_once):
+            before = len(at_once)
+            at_once = [o for o in alike if any(touches(o, a) for a in at_once)]
+        if len(at_once) > twins_module.CROWD:
             return []
         return [o for o in alike if scope(o) != scope(s) and same_model(o, s) and (within(o, s) or within(s, o))]
 
@@ -90,6 +96,12 @@ def is_call(s: SpanState) -> bool:
 
 def same_model(a: SpanState, b: SpanState) -> bool:
     return a.model is None or b.model is None or a.model.removesuffix(DATE) == b.model.removesuffix(DATE)
+
+
+def touches(a: SpanState, b: SpanState) -> bool:
+    assert a.end_ns is not None
+    assert b.end_ns is not None
+    return a.start_ns <= max(b.start_ns, b.end_ns) + SLACK_NS and b.start_ns <= max(a.start_ns, a.end_ns) + SLACK_NS
 
 
 def within(a: SpanState, b: SpanState) -> bool:
@@ -187,6 +199,18 @@ def test_a_crowd_of_calls_with_as_many_tokens_has_no_twins() -> None:
     assert shapes.settle(db, 1, True, [SpanChange("t", one, None) for one in crowd]) == NOTHING
 
 
+def test_a_long_row_of_calls_with_as_many_tokens_has_twins() -> None:
+    """Short answers to one question after another: each is told twice."""
+    calls = [
+        told(f"{name}{i}", name, (i * 1000 + inside, i * 1000 + 100 - inside), 150, 7)
+        for i in range(900)
+        for name, inside in (("chain", 0), ("client", 5))
+    ]
+    assert covered(map(node_of, calls)) == Sums(900 * 150, 900 * 7)
+    many = [told(f"s{i}", f"scope {i % 2}", (i // 2 * 1000, i // 2 * 1000 + 9), 5, 7) for i in range(2_002)]
+    assert covered(map(node_of, many)) == NOTHING
+
+
 spans_of_any_shape = st.builds(
     lambda span_id, parent, span_type, tokens, cost, scope, model, start_ns, end_ns: state(
         span_id, parent, span_type, tokens=tokens, cost_pico=cost, attributes=scoped(scope), model=model,
@@ -200,7 +224,7 @@ spans_of_any_shape = st.builds(
     st.sampled_from([None, "x", "y", "z"]),
     st.sampled_from([None, "m", "m", f"m{DATE}", "n"]),
     st.sampled_from([0, SLACK_NS // 2, SLACK_NS * 3]),
-    st.sampled_from([None, SLACK_NS * 4, SLACK_NS * 4, SLACK_NS * 6]),
+    st.sampled_from([None, SLACK_NS * 4, SLACK_NS * 4, SLACK_NS * 6, 0]),
 )  # fmt: skip
 
 

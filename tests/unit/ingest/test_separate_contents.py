@@ -110,6 +110,10 @@ def test_one_span_takes_so_much_content_and_no_more(written: Written, monkeypatc
     assert written.store(contents=pieces[:3]) == 0  # sent again: they are kept already
     assert written.rows("SELECT time_ns / 1000000000 FROM contents ORDER BY time_ns") == [(0,), (1,), (2,)]
     assert written.store(contents=[told("span:other", 1, "another span's", 1)]) == 0
+    monkeypatch.setattr(separate_contents, "CONTENT_CHARACTERS_MAX", 500)
+    large = [told("span:large", i, "x" * size, 1) for i, size in enumerate((600, 600, 10))]
+    assert written.store(contents=large) == 2  # one alone may be larger
+    assert written.store(contents=[told("span:small", i, "x" * 100, 1) for i in range(9)][:2]) == 0
 
 
 def test_content_of_an_address_goes_to_who_started_to_listen_last_before_it(written: Written) -> None:
