@@ -86,7 +86,8 @@ def _call_of(span: SpanState | Row) -> Call | None:
     if not isinstance(scope, str) or not scope:
         return None
     model = None if span.model is None else stem(span.model)
-    return Call(span.span_id, scope, model, span.start_ns, span.end_ns, span.cost_pico is not None)
+    end_ns = max(span.start_ns, span.end_ns)
+    return Call(span.span_id, scope, model, span.start_ns, end_ns, span.cost_pico is not None)
 
 
 # ---------------------------------------------------------------- from scratch

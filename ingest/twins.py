@@ -32,7 +32,8 @@ _DATED = re.compile(r"(?:[-@:](?:latest|v?\d{4}-?\d{2}-?\d{2}|\d{3,4}))+(?:-v\d+
 
 
 class Call(NamedTuple):
-    """A token-bearing llm_call that has ended and says which scope it is of. `model` is a stem, or None."""
+    """A token-bearing llm_call that has ended and says which scope it is of. `model` is a stem, or None; `end_ns` is
+    never before `start_ns`, though spans may be sent so."""
 
     span_id: str
     scope: str
@@ -79,7 +80,7 @@ def beaten(calls: Iterable[Call]) -> set[str]:
             at_once = []
             until = 0
         at_once.append(call)
-        until = max(until, call.start_ns, call.end_ns)  # some end before they start
+        until = max(until, call.end_ns)
     return found | _beaten(at_once)
 
 

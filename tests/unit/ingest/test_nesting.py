@@ -98,25 +98,24 @@ def same_model(a: SpanState, b: SpanState) -> bool:
     return a.model is None or b.model is None or a.model.removesuffix(DATE) == b.model.removesuffix(DATE)
 
 
+def end(s: SpanState) -> int:
+    assert s.end_ns is not None
+    return max(s.start_ns, s.end_ns)
+
+
 def touches(a: SpanState, b: SpanState) -> bool:
-    assert a.end_ns is not None
-    assert b.end_ns is not None
-    return a.start_ns <= max(b.start_ns, b.end_ns) + SLACK_NS and b.start_ns <= max(a.start_ns, a.end_ns) + SLACK_NS
+    return a.start_ns <= end(b) + SLACK_NS and b.start_ns <= end(a) + SLACK_NS
 
 
 def within(a: SpanState, b: SpanState) -> bool:
-    assert a.end_ns is not None
-    assert b.end_ns is not None
-    return b.start_ns - SLACK_NS <= a.start_ns and a.end_ns <= b.end_ns + SLACK_NS
+    return b.start_ns - SLACK_NS <= a.start_ns and end(a) <= end(b) + SLACK_NS
 
 
 def stands_for(a: SpanState, b: SpanState) -> bool:
     """Which of two twins counts."""
     if (a.cost_pico is None) != (b.cost_pico is None):
         return b.cost_pico is None
-    assert a.end_ns is not None
-    assert b.end_ns is not None
-    return (a.end_ns - a.start_ns, a.span_id) < (b.end_ns - b.start_ns, b.span_id)
+    return (end(a) - a.start_ns, a.span_id) < (end(b) - b.start_ns, b.span_id)
 
 
 @pytest.mark.parametrize(
