@@ -311,7 +311,8 @@ def test_what_can_be_streamed_is(stack: Stack) -> None:
         assert answer.headers["content-type"] == "text/event-stream"
         events = [block.split("\n") for block in answer.body.decode().split("\n\n") if block.startswith("event: ")]
         assert [lines[0] for lines in events][-1] == "event: result"
-        assert {lines[0] for lines in events[:-1]} == {"event: delta"}
+        # they come another way than the result, which has all of it, and may come after it
+        assert {lines[0] for lines in events[:-1]} <= {"event: delta"}
         check_model(Answer(200, {}, events[-1][1].removeprefix("data: ").encode()), op.response)
 
 

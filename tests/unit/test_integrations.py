@@ -9,6 +9,7 @@ import pytest
 from beacon.cli.run_environment import ADDRESSES
 from tests.clients.environments import REQUIREMENTS
 from tests.clients.expected import CLIENTS, PROGRAMS
+from tests.clients.test_counted_once import PAIRS
 from tests.processes import REPOSITORY
 
 DOC = (REPOSITORY / "docs" / "integrations.md").read_text("utf-8")
@@ -33,19 +34,23 @@ _MAIN = {
     "genai-openai": "opentelemetry-instrumentation-genai-openai",
     "pydantic-ai": "pydantic-ai",
     "logfire": "logfire",
+    "langchain": "openinference-instrumentation-langchain",
+    "anthropic": "opentelemetry-instrumentation-anthropic",
 }
 
 
 def test_every_lock_has_its_requirements_and_a_client() -> None:
     locks = {path.stem for path in REQUIREMENTS.glob("*.txt")}
-    assert locks == set(ASKED_FOR) == {client.lock for client in CLIENTS.values()} == set(_MAIN)
+    assert locks == set(ASKED_FOR) == set(_MAIN)
+    assert locks == {client.lock for client in CLIENTS.values()} | {pair.lock for pair in PAIRS}
     for name in locks:
         locked = set((REQUIREMENTS / f"{name}.txt").read_text("utf-8").split())
         assert {re.sub(r"\[.*\]", "", pin) for pin in ASKED_FOR[name]} <= locked, f"{name}: run `make clients-lock`"
 
 
 def test_every_client_has_a_program() -> None:
-    assert {client.program[0] for client in CLIENTS.values()} <= {path.name for path in PROGRAMS.glob("*.py")}
+    programs = {client.program[0] for client in CLIENTS.values()} | {pair.program for pair in PAIRS}
+    assert programs <= {path.name for path in PROGRAMS.glob("*.py")}
 
 
 def test_what_a_user_sets_by_hand_is_what_beacon_run_sets() -> None:

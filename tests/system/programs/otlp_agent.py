@@ -48,28 +48,12 @@ def say(line: str) -> None:
 
 
 def wait() -> None:
-    counted: list[str] = []
-
-    def count(number: int, frame: object) -> None:
-        counted.append(signal.Signals(number).name)
-
-    watched = (signal.SIGINT, signal.SIGTERM)
-    for number in watched:
-        signal.signal(number, count)
-    ended = False
-
-    def end(number: int, frame: object) -> None:
-        nonlocal ended
-        ended = True
-
-    signal.signal(signal.SIGUSR1, end)
+    # blocked, not handled: one that came between a look and signal.pause() was slept over
+    watched = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1}
+    signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     say(str(os.getpid()))
-    said = 0
-    while not ended:
-        signal.pause()
-        while said < len(counted):
-            say(counted[said])
-            said += 1
+    while (number := signal.sigwait(watched)) != signal.SIGUSR1:
+        say(signal.Signals(number).name)
 
 
 what = sys.argv[1]
