@@ -54,6 +54,11 @@ export function followLinks(known: (path: string) => boolean): void {
     if (!(link instanceof HTMLAnchorElement) || link.target || link.hasAttribute("download")) return;
     if (link.origin !== location.origin || !known(link.pathname)) return;
     event.preventDefault();
+    if (link.hash !== "" && link.pathname === location.pathname) {
+      // a place in this page, as "Skip to the content" names one: the focus goes there, the address stays
+      document.getElementById(link.hash.slice(1))?.focus();
+      return;
+    }
     go(link.pathname + link.search);
   });
 }

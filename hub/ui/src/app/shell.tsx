@@ -11,6 +11,7 @@ import { Palette } from "../components/palette.tsx";
 import { Boundary, Message, Skeleton } from "../components/states.tsx";
 import { TokenPage } from "../components/token_page.tsx";
 import { live } from "../live/connection.ts";
+import { straight } from "../model/straight.ts";
 import { caughtUp } from "../state/caught_up.ts";
 import { density, setDensity } from "../state/density.ts";
 import { setTheme, THEMES, theme } from "../state/theme.ts";
@@ -76,7 +77,7 @@ function TopBar() {
   const view = here.value?.view;
   const title = view === undefined ? "Beacon" : `${subject.value ?? view.title} · Beacon`;
   useEffect(() => {
-    document.title = title;
+    document.title = straight(title);
   }, [title]);
   return (
     <header class="top">

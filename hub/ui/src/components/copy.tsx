@@ -11,14 +11,15 @@ export async function copy(text: string, what: string): Promise<void> {
   }
 }
 
-export function CopyButton({ text, what }: { text: string; what: string }) {
+/** `text` may be a function, where to write it takes long: it is called when somebody wants it. */
+export function CopyButton({ text, what }: { text: string | (() => string); what: string }) {
   return (
     <button
       type="button"
       class="quiet"
       title={`Copy ${what}`}
       aria-label={`Copy ${what}`}
-      onClick={() => void copy(text, what)}
+      onClick={() => void copy(typeof text === "string" ? text : text(), what)}
     >
       <CopyIcon />
     </button>

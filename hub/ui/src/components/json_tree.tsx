@@ -1,5 +1,6 @@
 // A value as a tree that folds: its first two levels are open, of a long list a hundred at a time are in the page.
-import { useState } from "preact/hooks";
+import { createContext } from "preact";
+import { useContext, useState } from "preact/hooks";
 import { exact } from "../model/format.ts";
 import { jsonIn } from "../model/values.ts";
 import { ChevronIcon } from "./icons.tsx";
@@ -7,11 +8,17 @@ import { LongText } from "./long_text.tsx";
 
 const OPEN_DEPTH = 2;
 const PAGE = 100;
-/** Beside more than so many, what is inside of each stays shut. */
-const SIBLINGS_OPEN = 20;
+/** Where siblings open so would show more than so many rows, they stay shut. */
+const ROWS_OPEN = 200;
+/** Rows of a tree among many. */
+const CROWDED_PAGE = 3;
 const INLINE = 160;
 
 type Entries = { keys: string[] | null; size: number; at(i: number): unknown };
+
+/** Whether many trees may stand on the page: then each shows its first rows alone. Sixty of 2,000 rows were 200,000
+ * elements. */
+export const Crowded = createContext(false);
 
 export function JsonTree({ value, label }: { value: unknown; label: string }) {
   return (
@@ -30,7 +37,8 @@ function entriesOf(value: unknown): Entries | null {
 
 /** What is in a list or an object, a page of it. */
 function Inner({ value, depth }: { value: unknown; depth: number }) {
-  const [shown, setShown] = useState(PAGE);
+  const crowded = useContext(Crowded);
+  const [shown, setShown] = useState(crowded ? CROWDED_PAGE : PAGE);
   const entries = entriesOf(value);
   if (entries === null) return <Leaf value={value} />;
   if (entries.size === 0) return <span class="dim">{entries.keys === null ? "[ ]" : "{ }"}</span>;
@@ -64,7 +72,9 @@ function Entry({
   const inner = typeof given === "string" ? jsonIn(given) : undefined;
   const value = inner ?? given;
   const entries = entriesOf(value);
-  const [open, setOpen] = useState(depth < OPEN_DEPTH && siblings <= SIBLINGS_OPEN);
+  const crowded = useContext(Crowded);
+  const rows = siblings * Math.min(PAGE, entries?.size ?? 0);
+  const [open, setOpen] = useState(depth < OPEN_DEPTH && rows <= ROWS_OPEN && !crowded);
   const key = <span class="json-key">{name.slice(0, 300)}: </span>;
   if (entries === null || entries.size === 0) {
     return (

@@ -36,8 +36,8 @@ export function elementsOf(markdown: string): DocumentFragment {
   for (const image of fragment.querySelectorAll("img")) if (!PICTURE.test(image.src)) image.remove();
   for (const link of fragment.querySelectorAll("a")) {
     const href = link.getAttribute("href") ?? "";
-    if (!LINK.test(href)) {
-      // an address of this page, or none: an agent does not say where a click leads here
+    if (!LINK.test(href) || link.protocol === ":") {
+      // an address of this page, one that no browser can read, or none: an agent does not say where a click leads here
       link.replaceWith(...link.childNodes);
       continue;
     }

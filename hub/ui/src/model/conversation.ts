@@ -80,7 +80,7 @@ export function readCalls(value: unknown): Call[] {
 
 function readMessage(value: unknown, role: string): Message {
   if (!isObject(value)) return { role, name: null, parts: readContent(value) };
-  const said = text(value.role) ?? ROLES[text(value.type) ?? ""] ?? role;
+  const said = text(value.role) ?? ROLES.get(text(value.type) ?? "") ?? role;
   const name = text(value.name);
   const content = value.content ?? value.parts ?? value.text;
   if ((said === "tool" || said === "function") && !holdsResult(content)) {
@@ -98,7 +98,13 @@ function readMessage(value: unknown, role: string): Message {
   return { role: said === "model" ? "assistant" : said, name, parts };
 }
 
-const ROLES: Record<string, string> = { human: "user", ai: "assistant", system: "system", tool: "tool" };
+// no object: that answers to "constructor", too
+const ROLES = new Map([
+  ["human", "user"],
+  ["ai", "assistant"],
+  ["system", "system"],
+  ["tool", "tool"],
+]);
 
 function readContent(content: unknown): Part[] {
   if (content === null || content === undefined || content === "") return [];

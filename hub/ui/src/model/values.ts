@@ -3,6 +3,9 @@
 /** Beyond so many characters JSON in a text is not taken apart: it would take longer than somebody waits. */
 const PARSED_MAX = 2_000_000;
 
+/** Levels of JSON in a text beyond which it stays text: ten thousand are a stack overflow wherever it is walked or written. */
+const DEPTH_MAX = 200;
+
 /** A text as it is, anything else as JSON; a text that is a JSON object or list is laid out in lines. */
 export function asText(value: unknown): string {
   if (typeof value === "string") {
@@ -16,8 +19,21 @@ export function asText(value: unknown): string {
 export function jsonIn(text: string): object | undefined {
   if (text.length > PARSED_MAX || !/^\s*[[{]/.test(text)) return undefined;
   try {
-    return JSON.parse(text) as object;
+    const found = JSON.parse(text) as object;
+    return isDeep(found) ? undefined : found;
   } catch {
     return undefined;
   }
+}
+
+function isDeep(value: object): boolean {
+  let level: object[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth === DEPTH_MAX) return true;
+    const below: object[] = [];
+    for (const one of level)
+      for (const inner of Object.values(one)) if (typeof inner === "object" && inner !== null) below.push(inner);
+    level = below;
+  }
+  return false;
 }

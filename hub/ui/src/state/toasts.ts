@@ -1,5 +1,6 @@
 // Short notes at the edge of the page. Never the only trace of a failure.
 import { signal } from "@preact/signals";
+import { straight } from "../model/straight.ts";
 
 export interface Toast {
   id: number;
@@ -15,7 +16,7 @@ let next = 1;
 
 export function toast(text: string, kind: Toast["kind"] = "note"): void {
   const id = next++;
-  toasts.value = [...toasts.value.slice(-3), { id, text, kind }];
+  toasts.value = [...toasts.value.slice(-3), { id, text: straight(text), kind }];
   setTimeout(() => dismiss(id), SHOWN_MS);
 }
 

@@ -1,5 +1,7 @@
 // The messages of a call as cards: edited, added, removed, put in another order.
-import { useRef } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useMemo, useRef, useState } from "preact/hooks";
+import { bytes, count } from "../../model/format.ts";
 import { type Card, ROLES, wrongWith } from "../../model/replay.ts";
 
 interface Props {
@@ -7,8 +9,18 @@ interface Props {
   change(cards: Card[]): void;
 }
 
+/** Messages shown at first, from the end; and how many more at a time. */
+const SHOWN = 40;
+const MORE = 100;
+
+/** Characters from which a text is put into a field only when asked: one of 10 MB stops the page for seconds. */
+const LONG = 100_000;
+const PREVIEW = 1_000;
+
 export function Cards({ cards, change }: Props) {
   const list = useRef<HTMLOListElement>(null);
+  const [shown, setShown] = useState(SHOWN);
+  const from = Math.max(1, cards.length - shown); // the first is there always: it tells the model who it is
   const edit = (index: number, changes: Partial<Card>) =>
     change(cards.map((card, i) => (i === index ? { ...card, ...changes } : card)));
   const move = (index: number, by: number) => {
@@ -25,7 +37,7 @@ export function Cards({ cards, change }: Props) {
   };
   const focusAt = (index: number, what: string) =>
     requestAnimationFrame(() => {
-      const card = list.current?.children[index];
+      const card = list.current?.querySelector(`[data-index="${index}"]`);
       const wanted = card?.querySelector<HTMLElement>(what);
       // a button at the end of the list is off: the other one is not
       if (wanted instanceof HTMLButtonElement && wanted.disabled) card?.querySelector("textarea")?.focus();
@@ -34,17 +46,27 @@ export function Cards({ cards, change }: Props) {
   return (
     <>
       <ol class="cards" ref={list}>
-        {cards.map((card, i) => (
-          <CardEditor
-            key={card.key}
-            card={card}
-            number={i + 1}
-            last={i === cards.length - 1}
-            edit={(changes) => edit(i, changes)}
-            move={(by) => move(i, by)}
-            remove={() => change(cards.filter((_, other) => other !== i))}
-          />
-        ))}
+        {cards.map((card, i) =>
+          i > 0 && i < from ? null : (
+            <CardEditor
+              key={card.key}
+              card={card}
+              number={i + 1}
+              last={i === cards.length - 1}
+              edit={(changes) => edit(i, changes)}
+              move={(by) => move(i, by)}
+              remove={() => change(cards.filter((_, other) => other !== i))}
+              between={
+                i > 0 || from <= 1 ? null : (
+                  <button type="button" class="cards-between" onClick={() => setShown(shown + MORE)}>
+                    {from - 1 === 1 ? "1 message between" : `${count(from - 1)} messages between`}, sent as they are:
+                    show more
+                  </button>
+                )
+              }
+            />
+          ),
+        )}
       </ol>
       <button type="button" onClick={add}>
         Add a message
@@ -60,14 +82,16 @@ interface CardProps {
   edit(changes: Partial<Card>): void;
   move(by: number): void;
   remove(): void;
+  /** What stands between this card and the next. */
+  between: ComponentChildren;
 }
 
-function CardEditor({ card, number, last, edit, move, remove }: CardProps) {
-  const wrong = wrongWith(card);
+function CardEditor({ card, number, last, edit, move, remove, between }: CardProps) {
+  const wrong = useMemo(() => wrongWith(card), [card]);
   const roles = ROLES.some((role) => role === card.role) ? ROLES : [card.role, ...ROLES];
   const said = `wrong-${card.key}`;
   return (
-    <li class={`card card-${card.role}`}>
+    <li class={`card card-${KNOWN.has(card.role) ? card.role : "other"}`} data-index={number - 1}>
       <header>
         <select
           aria-label={`Role of message ${number}`}
@@ -104,35 +128,65 @@ function CardEditor({ card, number, last, edit, move, remove }: CardProps) {
         </button>
       </header>
       {card.calls !== "" && card.body === "" ? null : (
-        <textarea
-          aria-label={`Message ${number}`}
-          aria-describedby={wrong ? said : undefined}
-          class={card.kind === "json" ? "mono" : ""}
-          rows={rowsFor(card.body)}
-          spellcheck={false}
-          value={card.body}
-          onInput={(event) => edit({ body: event.currentTarget.value })}
+        <Field
+          label={`Message ${number}`}
+          describedBy={wrong ? said : undefined}
+          mono={card.kind === "json"}
+          text={card.body}
+          edit={(body) => edit({ body })}
         />
       )}
       {card.calls === "" ? null : (
-        <label>
+        <div class="card-calls">
           <small class="dim">Tool calls</small>
-          <textarea
-            aria-label={`Tool calls of message ${number}`}
-            class="mono"
-            rows={rowsFor(card.calls)}
-            spellcheck={false}
-            value={card.calls}
-            onInput={(event) => edit({ calls: event.currentTarget.value })}
-          />
-        </label>
+          <Field label={`Tool calls of message ${number}`} mono text={card.calls} edit={(calls) => edit({ calls })} />
+        </div>
       )}
       {wrong ? (
         <p class="bad" id={said} role="alert">
           {wrong}
         </p>
       ) : null}
+      {between}
     </li>
+  );
+}
+
+const KNOWN = new Set<string>(ROLES);
+
+interface FieldProps {
+  label: string;
+  text: string;
+  mono: boolean;
+  describedBy?: string | undefined;
+  edit(text: string): void;
+}
+
+function Field({ label, text, mono, describedBy, edit }: FieldProps) {
+  const [whole, setWhole] = useState(text.length <= LONG);
+  if (!whole) {
+    return (
+      <div class="card-long">
+        <pre class="mono">{text.slice(0, PREVIEW)}…</pre>
+        <p class="dim">
+          {bytes(text.length)}, sent as it is.{" "}
+          <button type="button" onClick={() => setWhole(true)} aria-label={`Edit ${label.toLowerCase()}`}>
+            Edit it
+          </button>
+        </p>
+      </div>
+    );
+  }
+  return (
+    <textarea
+      aria-label={label}
+      aria-describedby={describedBy}
+      class={mono ? "mono" : ""}
+      rows={rowsFor(text)}
+      spellcheck={false}
+      value={text}
+      onInput={(event) => edit(event.currentTarget.value)}
+    />
   );
 }
 

@@ -122,8 +122,8 @@ function Bench({ span }: { span: Span }) {
   const provider = draft.provider || model?.provider || "";
   const keyless = keys.find((one) => one.provider === provider && one.needs_key && !one.configured);
   const missing = keyless !== undefined;
-  const wrong = wrongDraft(draft);
-  const changed = modifications(draft, attributes);
+  const wrong = useMemo(() => wrongDraft(draft), [draft]);
+  const changed = useMemo(() => modifications(draft, attributes), [draft, attributes]);
   const run = () => {
     if (running || wrong !== null || missing) return;
     void call.start({

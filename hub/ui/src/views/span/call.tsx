@@ -1,6 +1,7 @@
 // A call to a model as the conversation it was: what is new since the call before it, then the answer.
 import { useMemo } from "preact/hooks";
 import { route, setQuery } from "../../app/route.ts";
+import { Crowded } from "../../components/json_tree.tsx";
 import { raw, setRaw } from "../../components/markdown.tsx";
 import { type Message, pairs, readAnswer, readPrompt } from "../../model/conversation.ts";
 import { duration, plural } from "../../model/format.ts";
@@ -11,6 +12,8 @@ import type { SpanViewProps } from "./views.ts";
 
 /** So many messages of a long conversation are in the page at first, the last of them. */
 const SHOWN = 50;
+/** Beside more than so many, trees in messages show their first rows. */
+const CROWD = 10;
 
 export function CallView({ span, node, store, select }: SpanViewProps) {
   const { attributes } = span;
@@ -71,33 +74,37 @@ export function CallView({ span, node, store, select }: SpanViewProps) {
           Raw text
         </button>
       </div>
-      <div class="talk" role="group" aria-label="Conversation">
-        {known !== null && !all && prompt.length > known.added ? (
-          <button type="button" class="older" onClick={() => setQuery({ messages: "all" }, false)}>
-            ▸ {plural(prompt.length - known.added, "older message")}, as in #{before!.sequence}
-            {known.gone > 0 ? `; ${known.gone} of it are gone` : ""}
-          </button>
-        ) : null}
-        {shown.length > list.length ? (
-          <button type="button" class="older" onClick={() => setQuery({ messages: "all", whole: "1" }, true)}>
-            ▸ {plural(shown.length - list.length, "earlier message")}
-          </button>
-        ) : null}
-        {list.map((message) => (
-          <Shown
-            key={places.get(message)}
-            message={message}
-            place={places.get(message)!}
-            paired={paired}
-            inSight={inSight}
-          />
-        ))}
-        {answer === null ? (
-          <p class="dim pad">{span.end_time === null && !span.interrupted ? "No answer yet" : "No answer"}</p>
-        ) : (
-          <MessageCard message={answer} place={null} paired={paired} inSight={inSight} />
-        )}
-      </div>
+      <Crowded.Provider value={list.length > CROWD}>
+        <div class="talk" role="group" aria-label="Conversation">
+          {known !== null && !all && prompt.length > known.added ? (
+            <button type="button" class="older" onClick={() => setQuery({ messages: "all" }, false)}>
+              ▸ {plural(prompt.length - known.added, "older message")}, as in #{before!.sequence}
+              {known.gone > 0 ? `; ${known.gone} of it are gone` : ""}
+            </button>
+          ) : null}
+          {shown.length > list.length ? (
+            <button type="button" class="older" onClick={() => setQuery({ messages: "all", whole: "1" }, true)}>
+              ▸ {plural(shown.length - list.length, "earlier message")}
+            </button>
+          ) : null}
+          {list.map((message) => (
+            <Shown
+              key={places.get(message)}
+              message={message}
+              place={places.get(message)!}
+              paired={paired}
+              inSight={inSight}
+            />
+          ))}
+          {answer === null ? (
+            <p class="dim pad">{span.end_time === null && !span.interrupted ? "No answer yet" : "No answer"}</p>
+          ) : (
+            <Crowded.Provider value={false}>
+              <MessageCard message={answer} place={null} paired={paired} inSight={inSight} />
+            </Crowded.Provider>
+          )}
+        </div>
+      </Crowded.Provider>
       {tools === undefined || tools === null ? null : (
         <details class="rest">
           <summary>Tools it was offered</summary>
