@@ -7,7 +7,7 @@ FIND_PYTHON = for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; exit; }; done; echo none
 
 .DEFAULT_GOAL := help
-.PHONY: help run install dev-backend test clients clients-lock browser ui ui-check ui-test lint format bench lock conf build clean
+.PHONY: help run install dev-backend test clients clients-lock browser screenshots ui ui-check ui-test lint format bench lock conf build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,9 @@ clients: $(VENV)/.installed-dev ## real OpenTelemetry clients, each installed in
 
 browser: $(VENV)/.installed-dev hub/ui/node_modules/.installed ## the web UI in Chromium, which has to be installed
 	@$(BIN)/python -m pytest -m browser tests/e2e $(ARGS)
+
+screenshots: $(VENV)/.installed-dev ## pictures of every page of the web UI, in both themes, into build/screenshots
+	@$(BIN)/python -m tests.e2e.screenshots $(ARGS)
 
 ui: hub/ui/node_modules/.installed ## build the web UI from hub/ui into hub/static/ui; needs Node 20 or newer
 	@cd hub/ui && npm run --silent types && npm run --silent build
