@@ -63,7 +63,7 @@ format: $(VENV)/.installed-dev ## bring the code into form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-dev ## measure speed, memory and disk: seven minutes, or one with ARGS=--quick
+bench: $(VENV)/.installed-dev ## measure speed, memory and disk: eight minutes, or two with ARGS=--quick
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 lock: $(VENV)/bin/python ## take the newest versions that fit pyproject.toml into the lock files

@@ -1,7 +1,7 @@
 """`python -m tests.bench`: measure Beacon as it is started by a user, and print the table.
 
-    python -m tests.bench                     everything, about seven minutes
-    python -m tests.bench --quick             a look, a minute and a half at most
+    python -m tests.bench                     everything, about eight minutes
+    python -m tests.bench --quick             a look, two minutes at most
     python -m tests.bench --only ingest,live  some parts of it
 
 Exit status: 0, or 1 when a row could not be measured, 130 after Ctrl-C. A missed target is no
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench import rows_ingest, rows_latency, rows_live, rows_llm, rows_otlp, rows_start, rows_stored
+from tests.bench import rows_ingest, rows_latency, rows_live, rows_llm, rows_otlp, rows_start, rows_stored, rows_ui
 from tests.bench.plan import FULL, QUICK
 from tests.bench.report import busy_percent, markdown, progress, write_json
 from tests.bench.rows import Session
@@ -39,6 +39,7 @@ PARTS: dict[str, Part] = {
     "llm": rows_llm.measure,
     "otlp": rows_otlp.measure,
     "stored": rows_stored.measure,
+    "ui": rows_ui.measure,
 }
 
 
@@ -92,7 +93,7 @@ async def _measure(session: Session) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure Beacon: speed, memory, disk.")
-    parser.add_argument("--quick", action="store_true", help="one round on less of everything, at most 90 s")
+    parser.add_argument("--quick", action="store_true", help="one round on less of everything, at most two minutes")
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write every figure there, as JSON")
     parser.add_argument("--only", type=_parts, default=tuple(PARTS), metavar="PARTS", help=f"of {','.join(PARTS)}")
     parser.add_argument(

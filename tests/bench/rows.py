@@ -69,6 +69,16 @@ ROWS = (
     Row("stored", "disk", "disk, everything in the home, a span", "bytes", at_most=3_300),
     Row("stored", "grown", "ingest at {grown:,} stored spans, share of that on an empty file", "%", at_least=85),
     Row("stored", "wal", "largest WAL under sustained ingest with four clients reading", "MB", at_most=64),
+    Row("ui", "ui_list", "the page, cold: list of 1,000 traces, first row", "s", at_most=0.5, optional=True),
+    Row("ui", "ui_reached", "rows seen when that list is scrolled to its end", "rows", at_least=1_000, optional=True),
+    Row("ui", "ui_open_500", "from that list to a trace of 500 spans, first row", "s", at_most=0.2, optional=True),
+    Row("ui", "ui_open_5000", "from that list to a trace of 5,000 spans, first row", "s", at_most=1.0, optional=True),
+    Row("ui", "ui_trace_500", "the page, cold: trace of 500 spans, first row", "s", at_most=0.2, optional=True),
+    Row("ui", "ui_trace_5000", "the page, cold: trace of 5,000 spans, first row", "s", at_most=1.0, optional=True),
+    Row("ui", "ui_task", "trace of 5,000 spans: longest task", "ms", at_most=200, optional=True),
+    Row("ui", "ui_nodes", "trace of 5,000 spans: elements in the page", "", at_most=1_000, optional=True),
+    Row("ui", "ui_bytes", "first load of the page, all files, compressed", "KB", at_most=120, optional=True),
+    Row("ui", "ui_live", "from POST to its row on the page", "s", at_most=1.0, optional=True),
 )
 
 _BY_KEY = {row.key: row for row in ROWS}

@@ -14,9 +14,7 @@ export function failuresOf(span: Pick<WholeSpan, "error_message" | "events">): F
   const found = (span.events ?? []).filter(isException).map(exception);
   const message = span.error_message;
   if (message && !found.some((one) => says(one, message))) found.unshift(split(message));
-  return found.filter(
-    (one, i) => found.findIndex((other) => other.message === one.message && other.trace === one.trace) === i,
-  );
+  return [...new Map(found.map((one) => [JSON.stringify([one.message, one.trace]), one])).values()];
 }
 
 function isException(event: SpanEvent): boolean {

@@ -1,4 +1,5 @@
 // Why a span failed, first of all that is said of it.
+import { useMemo } from "preact/hooks";
 import type { WholeSpan } from "../../api/schema.ts";
 import { CopyButton } from "../../components/copy.tsx";
 import { LongText } from "../../components/long_text.tsx";
@@ -8,7 +9,7 @@ import { plural } from "../../model/format.ts";
 const SHOWN_LINES = 1;
 
 export function ErrorBox({ span }: { span: Pick<WholeSpan, "error_message" | "events" | "status"> }) {
-  const all = failuresOf(span);
+  const all = useMemo(() => failuresOf(span), [span]);
   if (span.status !== "error") return null;
   if (all.length === 0) return <p class="failed">It ended in an error, and nobody said which.</p>;
   return (
