@@ -52,7 +52,7 @@ _decode = msgspec.json.Decoder(_Scoped).decode
 
 def scope_of(attributes: str) -> str | None:
     """The instrumentation scope that a span's attributes (JSON text) name. Looking for the name first spares native
-    spans the decoding: 0.2 us for 3 KB instead of 4."""
+    spans the decoding: 0.7 us for 3 KB instead of 4."""
     if '"beacon.scope"' not in attributes:
         return None
     scope = _decode(attributes).scope

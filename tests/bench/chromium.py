@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shutil
-import time
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright
 
-ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+from tests.chromium import ARGUMENTS
+
 WAIT_S = 30.0
 
 _REMEMBER = """
@@ -31,12 +28,6 @@ new MutationObserver((changes) => {
             for (const link of node.querySelectorAll?.(".cell-name a") ?? []) told.names[link.title] ??= Date.now();
 }).observe(document, { childList: true, subtree: true });
 """
-
-
-def program() -> str | None:
-    """The path of a Chromium; BEACON_TEST_BROWSER names another than the one on the path. None where there is none."""
-    names = (os.environ.get("BEACON_TEST_BROWSER"), *PROGRAMS)
-    return next((found for name in names if name and (found := shutil.which(name))), None)
 
 
 @asynccontextmanager
@@ -64,11 +55,20 @@ async def page_at(browser: Browser, address: str) -> AsyncIterator[Page]:
 
 
 async def until(page: Page, condition: str) -> Any:
-    """The first true value of a JavaScript expression; playwright's own way to wait needs eval, which the page's policy
-    forbids. Raises `TimeoutError`."""
-    deadline = time.monotonic() + WAIT_S
-    while not (value := await page.evaluate(condition)):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {WAIT_S:.0f} s for {condition}")
-        await asyncio.sleep(0.02)
-    return value
+    """The first true value of a JavaScript expression, looked at with every frame of the page; playwright's own way to
+    wait needs eval, which the page's policy forbids. Raises playwright's `Error` when it is not true in time."""
+    return await page.evaluate(f"""new Promise((found, failed) => {{
+        const end = performance.now() + {WAIT_S * 1_000};
+        const look = () => {{
+            const value = ({condition});
+            if (value) found(value);
+            else if (performance.now() > end) failed(new Error("waited {WAIT_S:.0f} s for " + {json.dumps(condition)}));
+            else requestAnimationFrame(look);
+        }};
+        look();
+    }})""")
+
+
+async def idle(page: Page) -> None:
+    """Returns when the page has nothing left to do."""
+    await page.evaluate("new Promise((done) => requestIdleCallback(() => requestIdleCallback(done)))")

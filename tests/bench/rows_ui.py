@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from tests.bench.rows import Session
 from tests.bench.stack import Stack, running_stack
 from tests.bench.warm import warm
 from tests.bench.workload import LARGE_TRACE, Batch, Span, Workload, make_trace, render, trace_id
+from tests.chromium import MISSING, program
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -22,9 +22,6 @@ TRACES = 1_000
 LARGEST_SPANS = 5_000
 LARGEST = "largest"
 LIVE_POSTS = 20
-LIVE_PAUSE_S = 0.15
-SETTLED_S = 0.5
-"""Seconds after the first row in which tasks count as part of opening."""
 
 _FILES = """[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
     .filter((entry) => !new URL(entry.name).pathname.startsWith("/v1/"))
@@ -44,13 +41,13 @@ _COMING = 'document.querySelectorAll(".rows-seen .coming").length === 0'
 
 async def measure(session: Session) -> None:
     try:
-        from tests.bench.chromium import chromium, program  # late: who measures other parts needs no playwright
+        from tests.bench.chromium import chromium  # late: who measures other parts needs no playwright
     except ImportError:
         progress("ui: skipped, playwright is not installed (make install)")
         return
     path = program()
     if path is None:
-        progress("ui: skipped, there is no Chromium (on Debian and Ubuntu: apt-get install chromium)")
+        progress(f"ui: skipped, {MISSING}")
         return
     async with running_stack(session.work) as stack, chromium(path) as browser:
         await warm(stack)
@@ -86,7 +83,7 @@ async def _fill(stack: Stack, seed: int) -> None:
 
 
 async def _round(session: Session, stack: Stack, browser: Browser, *, timed: bool) -> None:
-    from tests.bench.chromium import page_at, until
+    from tests.bench.chromium import idle, page_at, until
 
     results, origin = session.results, f"http://127.0.0.1:{stack.port}"
     first: dict[str, float] = {}
@@ -104,7 +101,7 @@ async def _round(session: Session, stack: Stack, browser: Browser, *, timed: boo
         trace_size = await page.evaluate(_FILES) / 1_000
     async with page_at(browser, f"{origin}/traces/{LARGEST}") as page:
         first["ui_trace_5000"] = await page.evaluate("told.row / 1000")
-        await asyncio.sleep(SETTLED_S)
+        await idle(page)  # what comes after the first row is part of opening, too
         task = await page.evaluate("Math.max(0, ...told.tasks)")
         nodes = await page.evaluate(_NODES)
     if not timed:
@@ -136,7 +133,6 @@ async def _live(page: Page, stack: Stack, stem: str) -> float:
             began = time.time()
             await post_batch(connection, batch, tally)
             taken.append(await until(page, f"told.names['{name}']") / 1_000 - began)
-            await asyncio.sleep(LIVE_PAUSE_S)
     finally:
         connection.close()
     if tally.faults:
@@ -146,7 +142,7 @@ async def _live(page: Page, stack: Stack, stem: str) -> float:
 
 async def _reached(page: Page) -> int:
     """How many traces of the list are seen when it is scrolled from its top to its end, a page at a time."""
-    from tests.bench.chromium import until
+    from tests.bench.chromium import idle, until
 
     seen: set[str] = set()
     await page.evaluate('document.querySelector(".trace-table").scrollTop = 0')
@@ -161,4 +157,4 @@ async def _reached(page: Page) -> int:
         })()""")
         if not more and len(seen) == before:
             return len(seen)
-        await asyncio.sleep(0.05)
+        await idle(page)

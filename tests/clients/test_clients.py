@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.clients.environments import python_of
-from tests.clients.expected import ASKED, CALL, CLIENTS, PROGRAMS, REPLIES, STEPS, expected, facts_of
+from tests.clients.expected import ASKED, CALL, CLIENTS, REPLIES, STEPS, expected, facts_of
 from tests.clients.programs import asked
+from tests.clients.running import run
 from tests.fake_provider import FakeProvider
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.clients]
-
-RUN_S = 60.0
 
 
 class Told(NamedTuple):
@@ -47,37 +44,11 @@ def told(request: pytest.FixtureRequest, shared: Stack) -> Told:
     """One run of the client, as a user would start it: with the lines docs/integrations.md gives."""
     name: str = request.param
     client = CLIENTS[name]
-    python = python_of(client.lock)
-    before = traces(shared)
     with FakeProvider() as provider:
         provider.script(*REPLIES)
-        env = {key: value for key, value in shared.env.items() if not key.startswith(("OTEL_", "PYTHON"))}
-        env |= {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": shared.url,
-            "OTEL_SERVICE_NAME": name,
-            "OPENAI_BASE_URL": provider.base_url(),
-            "OPENAI_API_KEY": "sk-nothing",
-            **client.env,
-        }
-        program, *arguments = client.program
-        done = subprocess.run(
-            [str(python), str(PROGRAMS / program), *arguments],
-            env=env,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=RUN_S,
-        )
-        assert done.returncode == 0, done.stderr
-        assert "export" not in done.stderr.lower(), done.stderr
+        trace = run(client.lock, client.program, name, shared, provider, **client.env)
         assert [one.model for one in provider.requests] == [asked.MODEL] * len(STEPS)
-        url = provider.url
-    [trace_id] = traces(shared) - before
-    return Told(name, shared.ask("GET", f"/v1/traces/{trace_id}").json, url)
-
-
-def traces(stack: Stack) -> set[str]:
-    return {trace["trace_id"] for trace in stack.ask("GET", "/v1/traces?limit=100").json["traces"]}
+        return Told(name, trace, provider.url)
 
 
 @pytest.mark.parametrize("step", STEPS)

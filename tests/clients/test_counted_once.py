@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
-from tests.clients.environments import python_of
-from tests.clients.expected import PROGRAMS
-from tests.clients.test_clients import RUN_S, traces
+from tests.clients.running import run
 from tests.fake_provider import FakeProvider, Reply
 from tests.stack import Stack
 
@@ -44,33 +41,11 @@ def pair(request: pytest.FixtureRequest) -> Pair:
     return found
 
 
-def run(pair: Pair, stack: Stack) -> dict[str, Any]:
-    """The one trace of the program's run."""
-    python = python_of(pair.lock)
-    before = traces(stack)
+def test_both_are_shown_and_one_counts(pair: Pair, shared: Stack) -> None:
     with FakeProvider() as provider:
         provider.script(*REPLIES)
-        env = {key: value for key, value in stack.env.items() if not key.startswith(("OTEL_", "PYTHON"))}
-        env |= {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": stack.url,
-            "OTEL_SERVICE_NAME": pair.lock,
-            "OPENAI_BASE_URL": provider.base_url(),
-            "OPENAI_API_KEY": "sk-nothing",
-            "ANTHROPIC_BASE_URL": provider.url,
-            "ANTHROPIC_API_KEY": "sk-nothing",
-        }
-        command = [str(python), str(PROGRAMS / pair.program)]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=RUN_S)
-        assert done.returncode == 0, done.stderr
+        trace = run(pair.lock, (pair.program,), pair.lock, shared, provider)
         assert len(provider.requests) == len(REPLIES)
-    [trace_id] = traces(stack) - before
-    found = stack.ask("GET", f"/v1/traces/{trace_id}").json
-    assert isinstance(found, dict)
-    return found
-
-
-def test_both_are_shown_and_one_counts(pair: Pair, shared: Stack) -> None:
-    trace = run(pair, shared)
     calls = [span for span in trace["spans"] if span["span_type"] == "llm_call"]
     assert len(calls) == pair.spans * len(REPLIES), [span["name"] for span in calls]
     assert len({span["attributes"]["beacon.scope"] for span in calls}) == pair.spans

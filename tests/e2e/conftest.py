@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.e2e.tab import ARGUMENTS, OpenTab, Tab, tabs
+from tests.chromium import ARGUMENTS, MISSING, program
+from tests.e2e.tab import OpenTab, Tab, tabs
 from tests.stack import MakeStack, Stack
-
-
-def browser_program() -> str:
-    """The path of Chromium or Chrome; BEACON_TEST_BROWSER names another than the first on the path."""
-    names = (os.environ.get("BEACON_TEST_BROWSER"), "chromium", "chromium-browser", "google-chrome")
-    program = next((found for name in names if name and (found := shutil.which(name))), None)
-    assert program, "There is no Chromium; on Debian and Ubuntu: apt-get install chromium"
-    return program
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = browser_program()
+    path = program()
+    assert path, MISSING
     # of the module, not of the session: its event loop runs in this thread, where other tests have theirs
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+        chromium = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         try:
             yield chromium
         finally:

@@ -16,9 +16,8 @@ from typing import Literal, NamedTuple
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.e2e.conftest import browser_program
+from tests.chromium import ARGUMENTS, MISSING, program
 from tests.e2e.runs import Span, refund_agent, span
-from tests.e2e.tab import ARGUMENTS
 from tests.processes import wait_for
 from tests.stack import Stack
 
@@ -123,6 +122,9 @@ def main() -> int:
     parser.add_argument("--readme", type=Path, help="folder of the three that the README shows")
     parser.add_argument("--only", help="names of states, with commas")
     asked = parser.parse_args()
+    path = program()
+    if path is None:
+        parser.error(MISSING)
     asked.out.mkdir(parents=True, exist_ok=True)
     full, empty, guarded = Stack(BEACON_DEMO_PACE="0.2"), Stack(), Stack(BEACON_TOKEN="a-word-of-twelve")
     try:
@@ -136,7 +138,7 @@ def main() -> int:
         if asked.only:
             places = [place for place in places if place[1].name in asked.only.split(",")]
         with sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(executable_path=browser_program(), args=list(ARGUMENTS))
+            chromium = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
             take(chromium, places, asked.out, asked.readme)
             chromium.close()
     finally:
