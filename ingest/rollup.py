@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from msgspec import Raw, Struct
 
+from beacon import called_models
 from beacon.contract.records import TraceSummary
 from beacon.contract.units import duration_ms, seconds_from_ns, usd_from_pico
 from ingest.merge import SpanState
@@ -49,6 +50,7 @@ class TraceState(Struct, array_like=True, gc=False):
     seq: int
     seen_ns: int
     edited_seq: int | None
+    models: str
 
 
 def new_trace(trace_row: int, trace_id: str, first: SpanState, created_ns: int) -> TraceState:
@@ -56,6 +58,7 @@ def new_trace(trace_row: int, trace_id: str, first: SpanState, created_ns: int) 
     trace = TraceState(
         trace_row, trace_id, "", "ok", first.start_ns, None, 0, 0, 0, 0, 0, 0, 0, 0,
         0, first.start_ns, first.span_id, None, None, None, None, None, "{}", created_ns, 0, 0, created_ns, None,
+        called_models.NONE,
     )  # fmt: skip
     _take_head(trace, first)
     add(trace, first)
@@ -66,28 +69,33 @@ def add(trace: TraceState, span: SpanState) -> None:
     """Take a new span into the row."""
     _count(trace, span, 1)
     _extend(trace, span)
+    if span.model is not None:
+        trace.models = called_models.with_call(trace.models, span.model)
 
 
 def apply_change(trace: TraceState, before: SpanState, after: SpanState) -> bool:
     """Take a span's change into the row. True when an extreme may have gone: then call `set_extremes`."""
     _count(trace, before, -1)
     _count(trace, after, 1)
-    if _loses_extreme(trace, before, after):
+    if _loses_model(trace, before, after) or _loses_extreme(trace, before, after):
         return True
     _extend(trace, after)
     return False
 
 
 def set_extremes(trace: TraceState, spans: Iterable[SpanState]) -> None:
-    """Find first start, last end, head and session anew, from all spans of the trace (at least one)."""
+    """Find first start, last end, head, session and models anew, from all spans of the trace (at least one)."""
     all_spans = list(spans)
     first = all_spans[0]
     trace.start_ns = first.start_ns
     trace.end_ns = None
+    trace.models = called_models.NONE
     trace.session_id = trace.session_start_ns = trace.session_span_id = None
     _take_head(trace, first)
     for span in all_spans:
         _extend(trace, span)
+        if span.model is not None:
+            trace.models = called_models.with_call(trace.models, span.model)
 
 
 def from_scratch(trace_row: int, trace_id: str, spans: Iterable[SpanState], created_ns: int) -> TraceState:
@@ -127,6 +135,7 @@ def trace_record(t: TraceState) -> TraceSummary:
         unpriced_count=t.unpriced_count,
         created_at=seconds_from_ns(t.created_ns),
         interrupted_count=t.interrupted_count,
+        models=called_models.names(t.models),
     )
 
 
@@ -180,6 +189,20 @@ def _take_head(trace: TraceState, span: SpanState) -> None:
     trace.name = span.name
     trace.sdk_language = span.sdk_language
     trace.service = span.service
+
+
+def _loses_model(trace: TraceState, before: SpanState, after: SpanState) -> bool:
+    """Take a call's change of model into the row. True when the models have to be counted anew."""
+    if before.model == after.model:
+        return False
+    if before.model is not None:
+        left = called_models.without_call(trace.models, before.model)
+        if left is None:
+            return True
+        trace.models = left
+    if after.model is not None:
+        trace.models = called_models.with_call(trace.models, after.model)
+    return False
 
 
 def _loses_extreme(trace: TraceState, before: SpanState, after: SpanState) -> bool:

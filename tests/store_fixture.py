@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -204,7 +205,7 @@ class Store:
 
     def _roll_up(self, trace_row: int, seq: int | None) -> None:
         names = ["span_id", "parent_span_id", "name", "status", "start_ns", "end_ns"]
-        names += ["tokens", "cost_pico", "session_id", "sdk_language"]
+        names += ["tokens", "cost_pico", "session_id", "sdk_language", "model"]
         spans = [
             dict(zip(names, row, strict=True))
             for row in self.db.execute(
@@ -231,6 +232,7 @@ class Store:
             "head_span_id": head["span_id"],
             "session_id": next((s["session_id"] for s in spans if s["session_id"]), None),
             "sdk_language": head["sdk_language"],
+            "models": json.dumps(Counter(s["model"] for s in spans if s["model"])),
         }
         if seq is not None:
             columns["seq"] = seq

@@ -127,6 +127,7 @@ class TraceSummary(Struct):
     unpriced_count: int
     created_at: float
     interrupted_count: Annotated[int, Meta(description="Spans that are interrupted; `running_count` leaves them out")]
+    models: Annotated[list[str], Meta(description="What its calls name as their model, most called first; at most 16")]
 
 
 class TraceDetail(TraceSummary):

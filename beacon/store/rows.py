@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from beacon.called_models import names
 from beacon.contract.jobs import Job, JobError
 from beacon.contract.records import Span, TraceSummary
 from beacon.contract.units import duration_ms, seconds_from_ns, usd_from_pico
@@ -25,7 +26,7 @@ SPAN_COLUMNS = (
 TRACE_COLUMNS = (
     "t.trace_id, t.name, t.start_ns, t.end_ns, t.span_count, t.status, t.cost_pico, t.tokens, "
     "CAST(t.tags AS BLOB), t.sdk_language, t.session_id, t.error_count, t.running_count, t.unpriced_count, "
-    "t.created_ns, t.interrupted_count"
+    "t.created_ns, t.interrupted_count, t.models"
 )
 """For `FROM traces t`."""
 
@@ -72,6 +73,7 @@ def trace_of(row: tuple[Any, ...]) -> TraceSummary:
         row[13],
         seconds_from_ns(row[14]),
         row[15],
+        names(row[16]),
     )
 
 

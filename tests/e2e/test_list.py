@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.runs import new_id, refund_agent, span
+from tests.e2e.runs import Span, new_id, refund_agent, span
 from tests.e2e.tab import OpenTab, Tab
 from tests.stack import MakeStack, Stack
 
@@ -58,6 +58,31 @@ def test_a_filter_is_in_the_address_and_survives_a_reload(stack: Stack, tab: Tab
     stack.post_spans([span(f"{run}-2", f"good again {run}"), span(f"{run}-3", f"bad again {run}", status="error")])
     expect(tab.page.get_by_role("row").filter(has_text=f"bad again {run}")).to_be_visible()
     expect(tab.page.get_by_role("row").filter(has_text=f"good again {run}")).to_have_count(0)
+
+
+def test_the_models_of_a_trace_stand_in_its_row_and_filter_the_list(stack: Stack, tab: Tab) -> None:
+    run = new_id()
+    mine, theirs = f"model-of-{run}", f"other-of-{run}"
+
+    def call(trace: str, name: str, model: str) -> Span:
+        return span(trace, name, span_type="llm_call", attributes={"llm.model": model})
+
+    stack.post_spans([call(f"{run}-1", f"one {run}", mine), call(f"{run}-2", f"two {run}", theirs)])
+    tab.open(f"/?filter={run}")
+    row = tab.page.get_by_role("row").filter(has_text=f"one {run}")
+    expect(row.locator(".cell-model")).to_have_text(mine)
+    # a second model joins live, and is counted behind the one of most calls
+    stack.post_spans([call(f"{run}-1", "again", mine), call(f"{run}-1", "third", theirs)])
+    expect(row.locator(".cell-model")).to_have_text(f"{mine}+1")
+    row.locator(".cell-model button").click()
+    tab.until("new URLSearchParams(location.search).get('filter').includes('model:model-of-')")
+    expect(tab.page.locator(".rows-seen .cell-name a")).to_have_text([f"one {run}"])
+    # what comes live is judged by its models too
+    stack.post_spans([call(f"{run}-3", f"three {run}", theirs), call(f"{run}-4", f"four {run}", mine)])
+    expect(tab.page.get_by_role("row").filter(has_text=f"four {run}")).to_be_visible()
+    expect(tab.page.get_by_role("row").filter(has_text=f"three {run}")).to_have_count(0)
+    row.locator(".cell-name a").click()
+    expect(tab.page.locator(".trace-head .models")).to_have_text(f"{mine}, {theirs}")
 
 
 def test_what_is_wrong_in_a_filter_is_marked_and_said(tab: Tab) -> None:

@@ -116,8 +116,13 @@ test("what the browser judges of a trace is what the server would answer", () =>
   assert.equal(judged("cost>0.06"), false);
   assert.equal(judged("duration>1s", { duration_ms: null }), false);
   assert.equal(judged("until:2m"), false);
-  assert.equal(judged("model:gpt-4o"), undefined, "a summary does not name models");
-  assert.equal(judged("model:gpt-4o status:error"), false, "but one wrong term is enough");
+  assert.equal(judged("model:gpt-4o"), false);
+  assert.equal(judged("model:gpt-4o", { models: ["o3", "gpt-4o"] }), true);
+  const many = Array.from({ length: 16 }, (_, i) => `m${i}`);
+  assert.equal(judged("model:gpt-4o", { models: many }), undefined, "a summary names 16 models, and there may be more");
+  assert.equal(judged("model:m3", { models: many }), true);
+  assert.equal(judged("type:llm_call model:o3", { models: ["o3"] }), undefined, "a summary does not name types");
+  assert.equal(judged("type:llm_call status:error"), false, "but one wrong term is enough");
   assert.equal(judged("STRASSE", { name: "Straße" }), undefined, "letters are folded by the server");
 });
 

@@ -20,6 +20,7 @@ export function madeTrace(id: string, fields: Partial<TraceSummary> = {}): Trace
     running_count: 0,
     unpriced_count: 0,
     interrupted_count: 0,
+    models: [],
     created_at: 0,
     ...fields,
   };

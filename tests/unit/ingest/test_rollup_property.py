@@ -6,13 +6,17 @@ import json
 import random
 import sqlite3
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from beacon import called_models
+from beacon.called_models import names
 from beacon.store.connect import connect_writer
 from beacon.store.version import upgrade
 from ingest.changes import read_counters, write_counters
@@ -28,13 +32,22 @@ from ingest.traces import delete_trace
 TRACES = ["t1", "t2", "t3"]
 SPANS = [f"s{i}" for i in range(6)]
 
+
+@pytest.fixture(autouse=True, scope="module")
+def few_models() -> Iterator[None]:
+    """So few models are kept that some are pushed out, and come back."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(called_models, "KEPT", 2)
+        yield
+
+
 attributes = st.fixed_dictionaries(
     {},
     optional={
         "llm.tokens.input": st.integers(0, 500),
         "llm.tokens.total": st.integers(0, 900),
         "llm.cost_usd": st.sampled_from([0, 1e-12, 0.1, 0.2, 0.3, 12.345678901234]),
-        "llm.model": st.sampled_from(["a", "b"]),
+        "llm.model": st.sampled_from(["a", "b", "c", "d"]),
         "session.id": st.sampled_from(["x", "y"]),
     },
 )
@@ -210,6 +223,18 @@ def test_order_batching_and_repetition_leave_no_trace(
         rows.append((spans, [comparable(t) for t in traces_of(db)]))
         db.close()
     assert rows[0] == rows[1] == rows[2]
+
+
+def test_a_model_that_was_pushed_out_comes_back_when_another_goes(tmp_path: Path) -> None:
+    db = fresh(tmp_path)
+    call = {"trace_id": "t", "span_type": "llm_call", "name": "n", "start_time": 1}
+    models = ["b", "c", "d"]  # two are kept
+    post(db, [[{**call, "span_id": m, "attributes": {"llm.model": m}} for m in models]])
+    assert [names(trace.models) for trace in traces_of(db)] == [["b", "c"]]
+    post(db, [[{"trace_id": "t", "span_id": "b", "attributes": {"llm.model": "x"}}]])
+    assert [names(trace.models) for trace in traces_of(db)] == [["c", "d"]]
+    check(db)
+    db.close()
 
 
 def test_names_of_any_characters_survive_the_row(tmp_path: Path) -> None:

@@ -95,8 +95,9 @@ def summary(**fields: Any) -> TraceSummary:
     import msgspec
 
     base = TraceSummary(
-        TRACE_ID, "run", 1.0, 2.0, 1000.0, 1, "ok", 0.0, 0, msgspec.Raw(b'{"env":"prod"}'), None, None, 0, 0, 0, 1.0, 0
-    )
+        TRACE_ID, "run", 1.0, 2.0, 1000.0, 1, "ok", 0.0, 0, msgspec.Raw(b'{"env":"prod"}'), None, None, 0, 0, 0, 1.0, 0,
+        [],
+    )  # fmt: skip
     return msgspec.structs.replace(base, **fields)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from beacon import called_models
 from beacon.errors import Refused
 from beacon.store.connect import APPLICATION_ID, connect_writer
 from beacon.store.version import newest_schema, schema_files, upgrade
@@ -98,6 +100,22 @@ def test_an_older_file_keeps_what_it_has(tmp_path: Path) -> None:
     assert db.execute("SELECT name FROM temp.sqlite_master").fetchall() == []
     upgrade(db, path)
     db.close()
+
+
+@pytest.mark.parametrize(
+    "models", [[], ["gpt-4o"], ["b", None, "a", "b", 'q"\\', "中"], [f"m{i:02}" for i in range(40)]]
+)
+def test_models_are_counted_as_todays_writer_counts_them(models: list[str | None]) -> None:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    older(db, 4)
+    fill(db, 1, {f"s{i}": (None, "llm_call", None, None) for i in range(len(models) + 1)})
+    called = called_models.NONE
+    for i, model in enumerate(models):
+        db.execute("UPDATE spans SET model = ? WHERE span_id = ?", (model, f"s{i}"))
+        called = called if model is None else called_models.with_call(called, model)
+    upgrade(db, Path(":memory:"))
+    (stored,) = db.execute("SELECT models FROM traces").fetchone()
+    assert json.loads(stored) == json.loads(called)
 
 
 def test_a_file_of_a_newer_beacon_is_refused(tmp_path: Path) -> None:

@@ -720,6 +720,7 @@ export interface TraceDetail {
   unpriced_count: number;
   created_at: number;
   interrupted_count: number;
+  models: Array<string>;
   seq: number;
   spans: Array<Span>;
 }
@@ -769,6 +770,7 @@ export interface TraceSummary {
   unpriced_count: number;
   created_at: number;
   interrupted_count: number;
+  models: Array<string>;
 }
 
 export interface TraceSummaryText {

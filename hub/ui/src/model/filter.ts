@@ -220,6 +220,9 @@ export function toQuery(filter: Filter, now: number): ListQuery {
   return query;
 }
 
+/** As many models a summary names; of a trace with as many there may be more. */
+const MODELS_TOLD = 16;
+
 /** Whether the server would answer with this trace: undefined where a summary does not tell. */
 export function belongs(query: ListQuery, trace: TraceSummary): boolean | undefined {
   if (query.status !== undefined && trace.status !== query.status) return false;
@@ -240,7 +243,12 @@ export function belongs(query: ListQuery, trace: TraceSummary): boolean | undefi
       if (!trace.name.includes(query.q)) return undefined;
     } else if (!trace.name.toLowerCase().includes(query.q.toLowerCase())) return false;
   }
-  return query.span_type !== undefined || query.model !== undefined ? undefined : true;
+  let told = query.span_type === undefined;
+  if (query.model !== undefined && !trace.models.includes(query.model)) {
+    if (trace.models.length < MODELS_TOLD) return false;
+    told = false;
+  }
+  return told ? true : undefined;
 }
 
 function ascii(text: string): boolean {

@@ -8,6 +8,8 @@ import { now } from "../../state/clock.ts";
 import { ReplayButton } from "./replay_door.tsx";
 import type { TraceViewProps } from "./views.ts";
 
+const MODELS_SHOWN = 3;
+
 export function TraceHead({ store, tree, chosen, select }: TraceViewProps) {
   const { summary } = store.trace;
   const errors = failing(tree);
@@ -33,6 +35,12 @@ export function TraceHead({ store, tree, chosen, select }: TraceViewProps) {
           <li title={summary.unpriced_count > 0 ? `${summary.unpriced_count} calls have no known price` : undefined}>
             {cost(summary.total_cost_usd)}
             {summary.unpriced_count > 0 ? "+" : ""}
+          </li>
+        ) : null}
+        {summary.models.length > 0 ? (
+          <li class="models" title={summary.models.join(", ")}>
+            {summary.models.slice(0, MODELS_SHOWN).join(", ")}
+            {summary.models.length > MODELS_SHOWN ? ` +${summary.models.length - MODELS_SHOWN}` : ""}
           </li>
         ) : null}
         {summary.session_id ? (

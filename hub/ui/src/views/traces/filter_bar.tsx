@@ -187,15 +187,17 @@ function marked(text: string, errors: readonly { at: number; end: number }[]) {
 /** What the rows that are loaded, and the server, know of values. */
 function vocabulary({ models, sessions: others }: Known): Vocabulary {
   const tags = new Set<string>();
+  const named = new Set<string>(models);
   const sessions = new Set<string>(others);
   const { list } = traces;
   for (let i = 0; i < Math.min(list.loaded, 500); i++) {
     const trace = list.at(i);
     if (trace === undefined) continue;
     for (const [key, value] of Object.entries(trace.tags)) tags.add(`${key}=${value}`);
+    for (const model of trace.models) named.add(model);
     if (trace.session_id !== null) sessions.add(trace.session_id);
   }
-  return { models, tags: [...tags].sort(), sessions: [...sessions] };
+  return { models: [...named].sort(), tags: [...tags].sort(), sessions: [...sessions] };
 }
 
 interface Known {

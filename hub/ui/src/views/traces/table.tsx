@@ -27,6 +27,7 @@ const COLUMNS: readonly Column[] = [
   { id: "spans", title: "Spans", sort: "span_count", number: true },
   { id: "tokens", title: "Tokens", sort: "total_tokens", number: true },
   { id: "cost", title: "Cost", sort: "total_cost_usd", number: true },
+  { id: "model", title: "Model" },
   { id: "tags", title: "Tags" },
 ];
 
@@ -187,6 +188,9 @@ function Row({ trace, index, active, choose }: RowProps) {
           </span>
         )}
       </div>
+      <div role="gridcell" class="cell-model">
+        <Models names={trace.models} />
+      </div>
       <div role="gridcell" class="cell-tags">
         {tags.slice(0, TAGS_SHOWN).map(([key, value]) => (
           <button
@@ -195,10 +199,7 @@ function Row({ trace, index, active, choose }: RowProps) {
             class="tag"
             tabIndex={-1}
             title={`Only ${key}=${value}`}
-            onClick={() => {
-              const text = new URLSearchParams(location.search).get("filter") ?? "";
-              setQuery({ filter: withTerm(text, "tag", `${key}=${value}`) });
-            }}
+            onClick={() => only("tag", `${key}=${value}`)}
           >
             {key}={value}
           </button>
@@ -209,10 +210,7 @@ function Row({ trace, index, active, choose }: RowProps) {
             class="tag"
             tabIndex={-1}
             title={`Only the session ${trace.session_id}`}
-            onClick={() => {
-              const text = new URLSearchParams(location.search).get("filter") ?? "";
-              setQuery({ filter: withTerm(text, "session", trace.session_id!) });
-            }}
+            onClick={() => only("session", trace.session_id!)}
           >
             session
           </button>
@@ -224,6 +222,35 @@ function Row({ trace, index, active, choose }: RowProps) {
 }
 
 const TAGS_SHOWN = 3;
+
+/** The model of most calls; the others in its title. */
+function Models({ names }: { names: readonly string[] }) {
+  const [first] = names;
+  if (first === undefined) return <Nothing />;
+  const others = names.length - 1;
+  return (
+    <>
+      <button
+        type="button"
+        class="model"
+        tabIndex={-1}
+        title={
+          others > 0 ? `${names.join(", ")}: show only traces that call ${first}` : `Only traces that call ${first}`
+        }
+        onClick={() => only("model", first)}
+      >
+        {first}
+      </button>
+      {others > 0 ? <small>+{others}</small> : null}
+    </>
+  );
+}
+
+/** Narrow the list further, to traces with this value. */
+function only(key: "tag" | "session" | "model", value: string): void {
+  const text = new URLSearchParams(location.search).get("filter") ?? "";
+  setQuery({ filter: withTerm(text, key, value) });
+}
 
 function Nothing() {
   return <span class="dim">–</span>;
