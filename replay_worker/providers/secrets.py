@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ def scrubbed(text: str, key: str | None) -> str:
         return text
     for form in (key, quote(key, safe="")):
         text = text.replace(form, HIDDEN)
-    return text
+    return _escaped(key).sub(HIDDEN, text) if "\\u00" in text or "\\/" in text else text
 
 
 def scrubbed_body(body: bytes, key: str | None, *, cut: bool = False) -> bytes:
@@ -34,7 +35,15 @@ def scrubbed_body(body: bytes, key: str | None, *, cut: bool = False) -> bytes:
             longest = min(len(form) - 1, len(body))
             half = next((size for size in range(longest, 0, -1) if form.startswith(body[-size:])), 0)
             body = body[: len(body) - half]
+    if b"\\u00" in body or b"\\/" in body:
+        body = _escaped(key).sub(HIDDEN, body.decode("latin-1")).encode("latin-1")
     return body
+
+
+def _escaped(key: str) -> re.Pattern[str]:
+    """The key as a JSON text may write it: some servers escape `-`, `/` or every character, and what is decoded later
+    may be cut in the middle of it."""
+    return re.compile("".join(rf"(?:{re.escape(c)}|\\{re.escape(c)}|\\u(?i:{ord(c):04x}))" for c in key))
 
 
 def scrub(completion: Completion, key: str | None) -> None:

@@ -179,6 +179,23 @@ def test_when_every_run_fails_so_does_the_replay(lab: Lab) -> None:
     assert "never" in answer.json["detail"]
 
 
+def test_runs_that_may_cost_more_than_the_cap_are_refused_before_the_first() -> None:
+    with open_lab(BEACON_SPEND_CAP_USD="0.25") as lab:
+        span_id = lab.record(max_tokens=1_000)
+        prices = {"fake-large": {"input_usd_per_million": 1, "output_usd_per_million": 100}}
+        (lab.stack.home / "prices.json").write_text(json.dumps(prices))
+        assert lab.replay(span_id, n=2).status == 200
+        lab.fake.requests.clear()
+        refused = lab.replay(span_id, n=3)
+        assert refused.status == 400
+        assert "$0.31" in refused.json["detail"] or "$0.30" in refused.json["detail"]
+        assert "BEACON_SPEND_CAP_USD" in refused.json["detail"]
+        for limit in ({"llm.max_tokens": 1e9}, {"llm.max_completion_tokens": "1000000000"}, {"llm.max_tokens": None}):
+            assert lab.replay(span_id, n=2, modified_attributes=limit).status == 400, limit
+        assert lab.calls() == 0
+        assert len(lab.replays(span_id)) == 2
+
+
 def test_text_is_streamed_while_the_model_speaks(lab: Lab) -> None:
     span_id = lab.record()
     lab.fake.script(Reply(pieces=["It ", "is ", "21C."], gate="rest", gate_after=1))

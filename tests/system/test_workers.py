@@ -300,6 +300,11 @@ def test_no_key_is_left_anywhere() -> None:
             for before in (470, 480, 490):
                 lab.fake.script(Reply(status=401, error="x" * before + KEY))
                 assert lab.replay(span_id).status == 502
+            # as a server writes it that escapes all that is not a letter
+            escaped = KEY.replace("-", "\\u002D").encode()
+            for before in (470, 480, 490):
+                lab.fake.script(Reply(status=401, body=b'{"error": "' + b"x" * before + escaped + b'"}'))
+                assert lab.replay(span_id).status == 502
             assert lab.replay(span_id).status == 200
             lab.fake.script(Reply(status=401, error="this key is wrong", echo_key=True))
             failed = lab.replay(span_id)
