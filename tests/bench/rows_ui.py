@@ -94,6 +94,7 @@ async def _round(session: Session, stack: Stack, browser: Browser, *, timed: boo
         reached = await _reached(page) if timed and "ui_reached" not in results.figures else None
     for key, address in (("ui_open_500", trace_id(session.seed, LARGE_TRACE)), ("ui_open_5000", LARGEST)):
         async with page_at(browser, f"{origin}/") as page:
+            await idle(page)  # nobody follows a link in the frame in which it is painted
             await page.evaluate(_OPEN, f"/traces/{address}")
             first[key] = await until(page, "told.row > 0 && told.row - told.began") / 1_000
     async with page_at(browser, f"{origin}/traces/{trace_id(session.seed, LARGE_TRACE)}") as page:

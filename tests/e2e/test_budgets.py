@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.runs import span
-from tests.e2e.tab import OpenTab
-from tests.stack import MakeStack
+from tests.e2e.runs import new_id, span
+from tests.e2e.tab import OpenTab, Tab
+from tests.stack import MakeStack, Stack
 
 pytestmark = pytest.mark.browser
 
@@ -46,3 +46,29 @@ def test_all_of_a_thousand_traces_are_reached_by_scrolling_with_few_of_them_in_t
         tab.page.evaluate("new Promise(drawn => requestAnimationFrame(() => setTimeout(drawn)))")
     seen |= set(tab.rows())
     assert seen == set(names)
+
+
+_CODE = "performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/view-trace.js')).length"
+
+
+def test_the_code_of_a_trace_comes_before_somebody_opens_one(stack: Stack, tab: Tab) -> None:
+    run = new_id()
+    stack.post_spans([span(run, f"opened {run}")])
+    tab.open(f"/?filter={run}")
+    tab.until(f"{_CODE} > 0")
+    tab.page.get_by_role("link", name=f"opened {run}").click()
+    expect(tab.page.locator(".trace-head h1")).to_have_text(f"opened {run}")
+    assert tab.page.evaluate(_CODE) == 1
+
+
+def test_a_link_to_a_trace_asks_for_its_code_with_the_page(stack: Stack, tab: Tab) -> None:
+    run = new_id()
+    stack.post_spans([span(run, f"linked {run}")])
+    tab.open(f"/traces/{run}")
+    expect(tab.page.locator(".trace-head h1")).to_have_text(f"linked {run}")
+    ahead = """[...document.querySelectorAll("link[rel=modulepreload]")].map((link) => link.href.split("/").at(-1))"""
+    files = tab.page.evaluate(ahead)
+    assert {"view-trace.js", "shared-app-view-trace.js"} <= set(files)
+    assert tab.page.evaluate(_CODE) == 1  # what was fetched ahead is what is used
+    tab.open()
+    assert "view-trace.js" not in tab.page.evaluate(ahead)

@@ -26,7 +26,7 @@ const COMMON = {
 
 /** Every file of the output as [name, bytes], and esbuild's account of what is in each. */
 async function make() {
-  const [modules, theme, workers, styles] = await Promise.all([
+  const [modules, workers, styles] = await Promise.all([
     build({
       ...COMMON,
       entryPoints: { app: "src/main.tsx" },
@@ -35,19 +35,40 @@ async function make() {
       chunkNames: "[name]~[hash]",
       outdir: "out",
     }),
-    build({ ...COMMON, entryPoints: { theme: "src/theme.ts" }, format: "iife", outdir: "out" }),
     build({ ...COMMON, entryPoints: workerEntries(), format: "esm", outdir: "out" }),
     build({ ...COMMON, entryPoints: { app: "src/styles/index.css" }, outdir: "out" }),
   ]);
+  const { files, needs } = named(modules);
+  const atOnce = needs("app.js");
+  const ahead = Object.entries(AHEAD).map(([path, view]) => [
+    path,
+    needs(view).filter((name) => !atOnce.includes(name)),
+  ]);
+  const early = await build({
+    ...COMMON,
+    entryPoints: { early: "src/early.ts" },
+    define: { ...COMMON.define, VIEW_FILES: JSON.stringify(ahead) },
+    format: "iife",
+    outdir: "out",
+  });
+  const links = atOnce.filter((name) => name !== "app.js").map(moduleLink);
+  const page = readFileSync(join(UI, "src/index.html"), "utf8").replace("{{modules}}", links.join("\n"));
   const outputs = [
-    ...named(modules),
-    ...[theme, workers, styles].flatMap(({ outputFiles }) =>
+    ...files,
+    ...[early, workers, styles].flatMap(({ outputFiles }) =>
       outputFiles.map((file) => [basename(file.path), Buffer.from(file.contents)]),
     ),
-    ["index.html", readFileSync(join(UI, "src/index.html"))],
+    ["index.html", Buffer.from(page)],
     ["icon.svg", readFileSync(join(UI, "src/icon.svg"))],
   ];
   return { outputs: outputs.sort(([a], [b]) => (a < b ? -1 : 1)), meta: modules.metafile };
+}
+
+/** Views whose code is fetched with the page that is opened at such a path, not when the page asks for it. */
+const AHEAD = { "/traces/": "view-trace.js" };
+
+function moduleLink(name) {
+  return `<link rel="modulepreload" href="/assets/{{build}}/${name}">`;
 }
 
 /** A worker is a file of its own: src/workers/NAME.ts becomes worker-NAME.js. */
@@ -61,7 +82,10 @@ function workerEntries() {
   );
 }
 
-/** The outputs of a build with splitting, under names that do not change with their contents. */
+/**
+ * The outputs of a build with splitting, under names that do not change with their contents; and for each of these names
+ * the files it cannot run without, itself among them.
+ */
 function named({ outputFiles, metafile }) {
   const metas = new Map(Object.entries(metafile.outputs).map(([path, meta]) => [basename(path), meta]));
   const names = new Map();
@@ -85,11 +109,22 @@ function named({ outputFiles, metafile }) {
     taken.add(name);
     names.set(chunk, name);
   }
-  return outputFiles.map((file) => {
+  const files = outputFiles.map((file) => {
     let text = file.text;
     for (const [from, to] of names) if (from !== to) text = text.replaceAll(from, to);
     return [names.get(basename(file.path)), Buffer.from(text)];
   });
+  const imported = new Map(
+    [...metas].map(([name, { imports }]) => [
+      names.get(name),
+      imports.filter((one) => one.kind === "import-statement").map((one) => names.get(basename(one.path))),
+    ]),
+  );
+  const needs = (name, found = new Set()) => {
+    if (!found.has(name)) for (const other of imported.get(name)) needs(other, found.add(name));
+    return [...found.add(name)].sort();
+  };
+  return { files, needs };
 }
 
 function inputs(meta) {

@@ -55,7 +55,7 @@ def test_the_page_loads_files_of_its_own_build_and_says_its_version() -> None:
     assert "{{" not in html
     assert f'content="{VERSION}"' in html
     named = re.findall(r'(?:src|href)="/assets/([^/]+)/([^"]+)"', html)
-    assert {file for _, file in named} >= {"app.js", "app.css", "theme.js", "icon.svg"}
+    assert {file for _, file in named} >= {"app.js", "app.css", "early.js", "icon.svg"}
     for of, file in named:
         assert of == build
         assert asset(assets, build, file).status == 200
@@ -156,7 +156,7 @@ def test_the_addresses_of_the_page_are_those_of_its_views() -> None:
 
 def test_the_first_load_is_light() -> None:
     """The page, its styles, and every script that `app.js` imports without waiting."""
-    wanted = {"index.html", "theme.js", "app.css", "icon.svg"}
+    wanted = {"index.html", "early.js", "app.css", "icon.svg"}
     scripts = ["app.js"]
     while scripts:
         name = scripts.pop()

@@ -1,5 +1,5 @@
 // What is around every view: rail, top bar, the line that says whether Beacon is there, toasts, dialogs.
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { tokenWanted } from "../api/token.ts";
@@ -19,6 +19,7 @@ import { dismiss, toasts } from "../state/toasts.ts";
 import { registerCommands } from "./commands.ts";
 import { overlay } from "./overlays.ts";
 import { go, route } from "./route.ts";
+import { settled } from "./settled.ts";
 import { subject } from "./subject.ts";
 import { VIEWS, type View, type ViewProps, viewAt } from "./views.ts";
 
@@ -208,17 +209,36 @@ function Stage() {
 
 const fetching = new Set<string>();
 
-function fetchView(view: View): void {
+/** Fetch a view's code. One that is fetched `ahead` and cannot be had is asked for again when it is opened. */
+function fetchView(view: View, ahead = false): void {
   if (fetching.has(view.id)) return;
   fetching.add(view.id);
   const done = (part: ComponentType<ViewProps> | Error) => {
-    fetching.delete(view.id);
     loaded.value = new Map(loaded.value).set(view.id, part);
   };
-  view.load!().then(
-    (module) => done(module.default),
-    (error) => done(error instanceof Error ? error : new Error(String(error))),
-  );
+  view.load!()
+    .then(
+      (module) => done(module.default),
+      (error) => {
+        if (!ahead || here.value?.view === view) done(error instanceof Error ? error : new Error(String(error)));
+      },
+    )
+    .finally(() => fetching.delete(view.id));
+}
+
+/**
+ * Once the first view has what it was opened for, fetch the code of the others: the first trace that is opened then waits
+ * for its spans alone.
+ */
+export function fetchViewsAhead(): void {
+  const idle = window.requestIdleCallback ?? ((then: () => void) => setTimeout(then, 200));
+  const stop = effect(() => {
+    if (!settled.value) return;
+    idle(() => {
+      stop();
+      for (const view of VIEWS) if (view.load && !loaded.value.has(view.id)) fetchView(view, true);
+    });
+  });
 }
 
 // ---------------------------------------------------------------- commands of every page

@@ -1,4 +1,4 @@
-// System, dark or light; kept per browser. `src/theme.ts` sets what is kept before the first paint.
+// System, dark or light; kept per browser. `src/early.ts` sets what is kept before the first paint.
 import { signal } from "@preact/signals";
 
 export type Theme = "system" | "dark" | "light";

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useCommands } from "../../app/commands.ts";
 import { go, route, setQuery, tracePath } from "../../app/route.ts";
+import { settled } from "../../app/settled.ts";
 import { subject } from "../../app/subject.ts";
 import { FailureMessage, Skeleton } from "../../components/states.tsx";
 import type { VirtualHandle } from "../../components/virtual.tsx";
@@ -34,6 +35,10 @@ export default function TracesView() {
 
   traces.version.value;
   const { list } = traces;
+  const shown = list.loaded > 0;
+  useEffect(() => {
+    if (shown) settled.value = true;
+  }, [shown]);
   const failure = traces.failure.value;
   const at = active === null ? -1 : traces.indexOf(active);
 
