@@ -18,5 +18,6 @@ def configure(process: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in ("uvicorn.error", "uvicorn.access", "asyncio", "aiosqlite"):
+    # of httpcore2 also what it says is a leak: the headers of answers, and a server may repeat the key in them
+    for chatty in ("uvicorn.error", "uvicorn.access", "asyncio", "aiosqlite", "httpcore2", "httpx2", "h11"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(level)))

@@ -143,7 +143,8 @@ def _texts(value: Any) -> Iterator[str | None]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        if value.get("type") in _IMAGE_KEYS or _IMAGE_KEYS & value.keys():
+        kind = value.get("type")  # a list where a JSON schema lets null through
+        if (isinstance(kind, str) and kind in _IMAGE_KEYS) or _IMAGE_KEYS & value.keys():
             yield None
             # words beside the picture count all the same
             value = {k: v for k, v in value.items() if k not in _IMAGE_KEYS and k != "source"}

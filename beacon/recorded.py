@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,21 +60,35 @@ def asked_model(attributes: Mapping[str, Any]) -> str | None:
 def _saved_for(
     home: Path, environ: Mapping[str, str], url: str, model: str, provider: str | None
 ) -> tuple[Endpoint, str]:
-    for known in keys.endpoints(home, environ):
-        if known.configured and _same_server(known.base_url, url):
-            return known, model
-    endpoint, name = keys.route(home, environ, model, provider)
+    known = keys.endpoints(home, environ)
+    saved = [one for one in known if one.configured and _same_server(one.base_url, url)]
+    if saved:  # of several behind one gateway the one that was named, if it is among them
+        return next((one for one in saved if one.provider == provider), saved[0]), model
+    said = f"This call was made at {url[:200]}, and nothing is saved for that server. Save its base URL (PUT "
+    said += "/v1/settings/api-keys), or set llm.base_url to null to call "
+    try:
+        endpoint, name = keys.route(home, environ, model, provider)
+    except BadRequest as e:
+        raise BadRequest(f"{said}another: {e.detail}") from None
     if _same_server(endpoint.base_url, url):
         return endpoint, name
-    raise BadRequest(
-        f"This call was made at {url[:200]}, and nothing is saved for that server. Save its base URL (PUT "
-        f"/v1/settings/api-keys), or set llm.base_url to null to call {endpoint.provider} at {endpoint.base_url}."
-    )
+    raise BadRequest(f"{said}{endpoint.provider} at {endpoint.base_url}.")
 
 
 def _same_server(one: str, other: str) -> bool:
-    """Whether two base URLs mean one server: clients record the provider's with or without its version."""
-    return urlsplit(one).netloc.lower() == urlsplit(other).netloc.lower() != ""
+    """Whether two base URLs mean one server: clients record the provider's with or without its version. Behind a
+    gateway each path is another."""
+    parts, others = urlsplit(one), urlsplit(other)
+    if parts.netloc.lower() != others.netloc.lower() or not parts.netloc:
+        return False
+    return _path(parts.path) == _path(others.path)
+
+
+_VERSION = re.compile(r"/v\d+(alpha|beta)?\d*$")
+
+
+def _path(path: str) -> str:
+    return _VERSION.sub("", path.rstrip("/"))
 
 
 def _text(attributes: Mapping[str, Any], name: str) -> str | None:

@@ -11,13 +11,14 @@ shape of OpenAI's.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 import msgspec
 
 from beacon.errors import BadRequest
 from replay_worker.printed import holds_addresses, read_printed
+from replay_worker.turns import turns
 
 Message = dict[str, Any]
 
@@ -61,7 +62,7 @@ def openai_messages(recorded: list[Any]) -> list[Message]:
     refused: a tool's result without its call, and a call without its result."""
     calls = _Calls()
     messages: list[tuple[int, Message]] = []
-    for index, item in enumerate(recorded):
+    for index, item in turns(recorded):
         messages += [(index, message) for message in _read(index, item, calls)]
     if not messages:
         raise BadRequest("The recorded prompt has no messages; write one before replaying it.")
@@ -110,7 +111,7 @@ def _require_answered(open_calls: dict[str, tuple[int, str]]) -> None:
 
 def _read(index: int, item: Any, calls: _Calls) -> Iterator[Message]:
     if isinstance(item, str):
-        printed = _printed(index, item, ("role", "parts", "content"))
+        printed = _printed(index, item, MESSAGE_FIELDS)
         if printed is None:
             yield {"role": "user", "content": item}
             return
@@ -145,9 +146,14 @@ def _unwrapped(item: dict[str, Any]) -> dict[str, Any]:
         return dict(item["message"])
     if "role" not in item and isinstance(item.get("data"), dict) and isinstance(item.get("type"), str):
         return {"role": item["type"], **item["data"]}
-    if "role" not in item and item.get("type") in ROLES and "content" in item:
+    if "role" not in item and _known(item.get("type"), ROLES) and "content" in item:
         return {**item, "role": item["type"]}
     return item
+
+
+def _known(name: Any, names: Container[str]) -> bool:
+    """Whether `name`, which may be anything, is one of `names`."""
+    return isinstance(name, str) and name in names
 
 
 def _tool_message(item: dict[str, Any], calls: _Calls) -> Message:
@@ -160,6 +166,10 @@ def _has_results(content: Any) -> bool:
         isinstance(part, dict) and part.get("type") in ("tool_result", "tool_call_response") for part in content
     )
 
+
+MESSAGE_FIELDS = ("role", "parts", "additional_kwargs")
+"""Each alone tells that a text is a printed message: OpenAI's, Google's, LangChain's. `content='…'` may be what
+somebody said."""
 
 PART_FIELDS = ("type", "text", "function_call", "function_response")
 
@@ -347,7 +357,7 @@ def _text(value: Any) -> str:
 def _json(text: str) -> Any:
     try:
         return msgspec.json.decode(text)
-    except (msgspec.MsgspecError, UnicodeEncodeError):
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
         return text
 
 

@@ -13,6 +13,7 @@ from beacon.keys import Endpoint, route
 from replay_worker.answers import metrics, require_affordable
 from replay_worker.messages import openai_messages
 from replay_worker.providers.calls import ModelCall
+from replay_worker.recorded import numbered
 from replay_worker.steps import Called, Step
 from replay_worker.work import Work
 
@@ -24,7 +25,7 @@ async def run_chat(work: Work) -> rec.ChatResult:
     payload = cast("ChatPayload", work.payload)
     messages = _messages(payload.system_prompt, payload.messages)
     endpoint, model = route(work.settings.home, work.environ, payload.model, payload.provider)
-    call = ModelCall(model=model, messages=messages, tools=payload.tools or None, params=payload.params)
+    call = ModelCall(model=model, messages=messages, tools=payload.tools or None, params=numbered(payload.params))
     step = Step(work, payload.trace_id, "Playground chat", FRAMEWORK, _last_said(messages))
     span = step.child(endpoint, call, f"chat {model}", {"playground.conversation_id": payload.conversation_id})
     async with step:
@@ -49,7 +50,7 @@ async def run_compare(work: Work) -> rec.CompareResult:
         except BeaconError as e:
             asked.append(e)
         else:
-            asked.append((endpoint, ModelCall(model=model, messages=messages, params=payload.params)))
+            asked.append((endpoint, ModelCall(model=model, messages=messages, params=numbered(payload.params))))
     step = Step(work, payload.trace_id, "Playground comparison", FRAMEWORK, _last_said(messages))
     outcomes = await _side_by_side(work, step, asked, [f"chat {name}" for name in payload.models], "model")
     return rec.CompareResult(
@@ -73,7 +74,7 @@ async def run_compare_prompts(work: Work) -> rec.ComparePromptsResult:
             ModelCall(
                 model=model,
                 messages=_messages(payload.system_prompt, [{"role": "user", "content": prompt}]),
-                params=payload.params,
+                params=numbered(payload.params),
             ),
         )
         for prompt in payload.prompts
@@ -99,6 +100,8 @@ async def _side_by_side(
 ) -> list[Called | BeaconError]:
     """Make every call at once under `step`. Raises `UpstreamFailed` when none succeeds."""
     calls = [one for one in asked if not isinstance(one, BeaconError)]
+    for _, call in calls:
+        call.siblings = len(calls)
     await require_affordable(work, calls, 1, f"{len(calls)} calls ({', '.join({call.model for _, call in calls})})")
     spans = [
         one if isinstance(one, BeaconError) else step.child(*one, name) for one, name in zip(asked, names, strict=True)

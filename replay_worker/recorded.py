@@ -12,6 +12,8 @@ import msgspec
 from beacon.errors import BadRequest
 from replay_worker.messages import openai_messages
 from replay_worker.providers.calls import ModelCall
+from replay_worker.providers.options import ENUM
+from replay_worker.providers.untrusted import deeper_than
 
 NUMBERS = {
     "temperature": float,
@@ -26,6 +28,9 @@ NUMBERS = {
     "min_p": float,
     "top_logprobs": int,
 }
+
+NUMBER_MAX = 2**53
+"""What every JSON reader takes for a whole number."""
 
 OTHERS = (
     "stop", "logprobs", "logit_bias", "user", "service_tier", "reasoning_effort", "reasoning", "verbosity", "thinking",
@@ -53,6 +58,9 @@ NOT_PARAMS = frozenset(
 """Stand elsewhere in a ModelCall, or are not for a replay: `n` runs are asked for as such, a key never travels in a
 span, and nothing of what was recorded changes what a provider keeps."""
 
+DEPTH_MAX = 100
+"""Levels of lists and objects. JSON is written and walked by recursion, which ends at some 1,000."""
+
 CUT_OFF = "[TRUNCATED]"
 """What beacon-sdk puts in the place of a long prompt's end."""
 
@@ -72,7 +80,10 @@ def model_call(attributes: Mapping[str, Any]) -> ModelCall:
         )
     given = {**_of_google(body), **body, **asked}
     tools = _tools(_first(attributes, given, "tools"))
-    return ModelCall(
+    params = _params(attributes, body)
+    if tools is None and "llm.tools" in attributes:
+        params.pop("parallel_tool_calls", None)  # OpenAI refuses it where there are no tools
+    call = ModelCall(
         model=model.strip(),
         messages=openai_messages([*_system_beside(attributes, asked, messages), *messages]),
         tools=tools,
@@ -80,9 +91,22 @@ def model_call(attributes: Mapping[str, Any]) -> ModelCall:
         if tools is None and "llm.tools" in attributes
         else _tool_choice(_first(attributes, given, "tool_choice")),
         response_format=_response_format(_first(attributes, given, "response_format")),
-        params=_params(attributes, body),
+        params=params,
         api=_api(attributes),
     )
+    _require_shallow(call)
+    return call
+
+
+def _require_shallow(call: ModelCall) -> None:
+    """Raises `BadRequest` for values that nest so deeply that nobody can write them as JSON."""
+    named = {
+        "llm.prompt": call.messages, "llm.tools": call.tools, "llm.tool_choice": call.tool_choice,
+        "llm.response_format": call.response_format, **{f"llm.{name}": value for name, value in call.params.items()},
+    }  # fmt: skip
+    for name, value in named.items():
+        if deeper_than(value, DEPTH_MAX):
+            raise BadRequest(f"{name[:60]} nests more than {DEPTH_MAX} levels deep; no provider takes that.")
 
 
 def _in_one_piece(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,9 +126,12 @@ def _of_google(body: Mapping[str, Any]) -> dict[str, Any]:
     if choice is not None:
         found["tool_choice"] = choice
     schema = next((config[k] for k in ("responseJsonSchema", "responseSchema", "response_schema") if k in config), None)
-    if schema is not None:
+    kind = config.get("responseMimeType", config.get("response_mime_type"))
+    if schema is not None and kind == ENUM:
+        found["response_format"] = {"type": ENUM, "schema": schema}
+    elif schema is not None:
         found["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
-    elif config.get("responseMimeType", config.get("response_mime_type")) == "application/json":
+    elif kind == "application/json":
         found["response_format"] = {"type": "json_object"}
     return found
 
@@ -160,7 +187,7 @@ def _parsed_prompt(text: str) -> Any:
         return text
     try:
         value = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, UnicodeEncodeError):
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
         if text.lstrip().startswith(('[{"', '{"')):
             raise BadRequest(
                 "The recorded prompt begins as JSON and does not end as such; it was cut off or edited. Set llm.prompt "
@@ -205,7 +232,7 @@ def _tools(recorded: Any) -> list[dict[str, Any]] | None:
         if not isinstance(tool, dict):
             raise BadRequest(f"llm.tools[{index}] is not an object; a tool has a name, a description and parameters.")
         google = tool.get("functionDeclarations", tool.get("function_declarations"))
-        tools += [_tool(one) for one in google] if isinstance(google, list) else [_tool(tool)]
+        tools += [_tool(one) for one in google if isinstance(one, dict)] if isinstance(google, list) else [_tool(tool)]
     return tools
 
 
@@ -214,7 +241,10 @@ def _tool(tool: dict[str, Any]) -> dict[str, Any]:
         return {**tool, "type": tool.get("type", "function")}
     known = ("parameters", "input_schema", "inputSchema", "parametersJsonSchema", "parameters_json_schema")
     schema = next((tool[key] for key in known if key in tool), None)
-    if "name" not in tool or (schema is None and tool.get("type", "function") not in ("function", "custom")):
+    if tool.get("type") == "custom" and schema is None:  # OpenAI's, which takes any text; Anthropic's has a schema
+        said = {key: tool[key] for key in ("name", "description", "format") if tool.get(key) is not None}
+        return tool if isinstance(tool.get("custom"), dict) else {"type": "custom", "custom": said}
+    if "name" not in tool or (schema is None and tool.get("type", "function") != "function"):
         return tool  # a provider's own, such as web search
     function: dict[str, Any] = {"name": tool["name"]}
     function |= {key: tool[key] for key in ("description", "strict") if tool.get(key) is not None}
@@ -232,10 +262,15 @@ def _tool_choice(recorded: Any) -> Any:
     if isinstance(value, dict):
         google = value.get("functionCallingConfig", value.get("function_calling_config"))
         if isinstance(google, dict):
-            names = google.get("allowedFunctionNames", google.get("allowed_function_names")) or []
+            said = google.get("allowedFunctionNames", google.get("allowed_function_names"))
+            names = [name for name in said if isinstance(name, str)] if isinstance(said, list) else []
+            mode = str(google.get("mode", "auto")).lower()
             if len(names) == 1:
                 return _named(names[0])
-            return {"any": "required"}.get(str(google.get("mode", "auto")).lower(), str(google.get("mode")).lower())
+            if names:
+                allowed = {"mode": "auto" if mode == "auto" else "required", "tools": [_named(name) for name in names]}
+                return {"type": "allowed_tools", "allowed_tools": allowed}
+            return {"any": "required"}.get(mode, mode)
         kind = value.get("type")
         if kind in ("tool", "function") and isinstance(value.get("name"), str):
             return _named(value["name"])
@@ -268,6 +303,12 @@ def _params(attributes: Mapping[str, Any], body: dict[str, Any]) -> dict[str, An
     for name in known:
         if f"llm.{name}" in attributes:
             params[OTHER_NAMES.get(name, name)] = attributes[f"llm.{name}"]
+    return numbered(params)
+
+
+def numbered(params: Mapping[str, Any]) -> dict[str, Any]:
+    """`params` with numbers where numbers belong, those that are null left out: a limit that is a text would be none to
+    whoever counts what a call may cost. Raises `BadRequest` that names the parameter."""
     return {name: _param(name, value) for name, value in params.items() if value is not None}
 
 
@@ -281,7 +322,7 @@ def _param(name: str, value: Any) -> Any:
         number = float(value)
     except (TypeError, ValueError):
         raise _no_number(name, value) from None
-    if not math.isfinite(number) or (kind is int and number != int(number)):
+    if not math.isfinite(number) or (kind is int and (abs(number) > NUMBER_MAX or number != int(number))):
         raise _no_number(name, value)
     return int(number) if kind is int or isinstance(value, int) else number
 
@@ -306,5 +347,5 @@ def _decoded(value: Any) -> Any:
         return value
     try:
         return msgspec.json.decode(value)
-    except (msgspec.MsgspecError, UnicodeEncodeError):
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
         return value

@@ -17,14 +17,19 @@ from replay_worker.recorded import model_call
 from replay_worker.work import Work
 
 ON_A_THREAD = 20_000
-"""Characters from which texts are compared on a thread: 1 MB takes up to 0.5 s, and other calls are in flight."""
+"""Characters from which texts are read and compared on a thread: 1 MB takes up to 0.5 s, and other calls are in
+flight."""
 
 
 async def run_replay(work: Work) -> ReplayDone:
     """Every run's answer with its diff, or why it has none. Raises the first run's error when none has an answer, and
     `BadRequest` before any call for what cannot be called again."""
     payload = cast("ReplayPayload", work.payload)
-    call = model_call(payload.attributes)
+    if len(str(payload.attributes.get("llm.prompt"))) < ON_A_THREAD:
+        call = model_call(payload.attributes)
+    else:
+        call = await asyncio.to_thread(model_call, payload.attributes)
+    call.siblings = payload.n
     if payload.other_model:
         call.messages = without_signatures(call.messages)
     endpoint, call.model = recorded_endpoint(work.settings.home, work.environ, payload.attributes)

@@ -19,7 +19,16 @@ from replay_worker.providers.calls import Completion, FinishReason, HttpRequest,
 from replay_worker.providers.content import Media, Other, Part, Text, cannot, read_arguments, read_parts
 from replay_worker.providers.errors import error_in, message_of
 from replay_worker.providers.headers import keyed
-from replay_worker.providers.options import Function, read_choice, read_format, read_tools, stops, translated, wanted
+from replay_worker.providers.options import (
+    Function,
+    json_schema,
+    read_choice,
+    read_format,
+    read_tools,
+    stops,
+    translated,
+    wanted,
+)
 from replay_worker.providers.sse import Event
 from replay_worker.providers.untrusted import arguments, count, decode, fields, name, objects, text
 
@@ -121,7 +130,7 @@ def _params(call: ModelCall) -> dict[str, Any]:
             raise BadRequest(
                 f"response_format json_object is one that {PROVIDER} does not have; use json_schema with a schema."
             )
-        json_format = {"type": "json_schema", "schema": form.schema}
+        json_format = {"type": "json_schema", "schema": json_schema(form.schema)}
         body["output_config"] = {**fields(body.get("output_config")), "format": json_format}
     choice = _tool_choice(call.tool_choice)
     if parallel is False and call.tools and (choice is None or choice["type"] != "none"):
@@ -144,8 +153,13 @@ def _tool_choice(choice: Any) -> dict[str, Any] | None:
 
 def _tool(tool: Function | dict[str, Any]) -> dict[str, Any]:
     if not isinstance(tool, Function):
+        if isinstance(tool.get("custom"), dict):
+            raise BadRequest(
+                f"The tool {str(tool['custom'].get('name'))[:60]!r} takes any text, which {PROVIDER} does not have. "
+                "Remove it, or choose another model."
+            )
         return tool
-    schema = tool.parameters or {"type": "object", "properties": {}}
+    schema = json_schema(tool.parameters) or {"type": "object", "properties": {}}
     found = {"name": tool.name, "description": tool.description, "input_schema": schema, "strict": tool.strict or None}
     return {key: value for key, value in found.items() if value is not None}
 

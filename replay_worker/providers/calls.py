@@ -14,7 +14,8 @@ FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "error"
 
 class ModelCall(Struct, kw_only=True):
     """`messages` and `tools` in the shape of OpenAI's chat API (content may be a list of parts, images among them);
-    `params` by its parameter names. `api`: whether OpenAI is asked by chat completions or by its Responses API."""
+    `params` by its parameter names. `api`: whether OpenAI is asked by chat completions or by its Responses API.
+    `siblings`: calls whose answers are handed in together, and share the room there is for them."""
 
     model: str
     messages: list[dict[str, Any]]
@@ -23,12 +24,14 @@ class ModelCall(Struct, kw_only=True):
     response_format: Any = None
     params: dict[str, Any] = {}
     api: Literal["chat", "responses"] = "chat"
+    siblings: int = 1
 
 
 class Completion(Struct, kw_only=True):
-    """`tool_calls` as `{"id", "type": "function", "function": {"name", "arguments": JSON text}}`, of Google with the
-    signature it wants back in `extra_content` (https://ai.google.dev/gemini-api/docs/thought-signatures). Cached tokens
-    are part of `tokens_input`, reasoning tokens of `tokens_output`; None where the provider did not say.
+    """`tool_calls` as `{"id", "type": "function", "function": {"name", "arguments": JSON text}}`, or of a tool that
+    takes any text as `{"id", "type": "custom", "custom": {"name", "input"}}`; of Google with the signature it wants
+    back in `extra_content` (https://ai.google.dev/gemini-api/docs/thought-signatures). Cached tokens are part of
+    `tokens_input`, reasoning tokens of `tokens_output`; None where the provider did not say.
     `latency_ms`: from the question to the whole answer, retries with it; `first_text_ms`: to its first text, of a
     streamed answer. `waited_ms`: what came before, until this worker had room for the call."""
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import TypeVar, cast
+from weakref import WeakValueDictionary
 
 import httpx2 as httpx
 
@@ -40,8 +41,12 @@ LIST_S = 30.0
 """Seconds for a list of models."""
 
 CALLS_MAX = 256
-"""Calls of models at once. A worker runs 128 jobs, and one may make ten calls side by side: 1,280 connections are more
-than the 1,024 descriptors a process usually has. Twice as many calls as jobs leaves room for those that fan out."""
+"""Calls of models at once at one server. A worker runs 128 jobs, and one may make ten calls side by side: 1,280
+connections are more than the 1,024 descriptors a process usually has. Twice as many calls as jobs leaves room for those
+that fan out."""
+
+SERVERS_MAX = 3
+"""Servers that may have so many calls each: one that answers nobody holds up nobody else's."""
 
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 """Bytes of one answer: fifty times the longest text a model gives, and room for an image. Its text stands three times
@@ -59,7 +64,8 @@ Answer = TypeVar("Answer")
 class Providers:
     """Calls models. Use it as a context, or call `aclose`. `transport` stands in for the network, for every provider.
 
-    At most `calls_max` calls are made at once; the others wait for their turn, which no deadline and no latency counts.
+    At most `calls_max` calls are made at once at one server, and SERVERS_MAX times as many in all; the others wait for
+    their turn, which no deadline and no latency counts.
     Lists of models wait for none: they are free and short, and tell whether a key works.
 
     Cancelling a call closes its connection at once.
@@ -75,7 +81,9 @@ class Providers:
         calls_max: int = CALLS_MAX,
     ) -> None:
         self._pool = Pool(transport)
-        self._turns = asyncio.Semaphore(calls_max)
+        self._calls_max = calls_max
+        self._turns = asyncio.Semaphore(calls_max * SERVERS_MAX)
+        self._turns_at: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._connect_s = connect_s
         self._read_s = read_s
         self._total_s = total_s
@@ -98,22 +106,31 @@ class Providers:
         what the provider cannot take, `UpstreamFailed` for whatever goes wrong there."""
         api = api_of(endpoint, call)
         request = api.build_request(endpoint, call, on_text is not None)
+        bytes_max = ANSWER_BYTES_MAX // call.siblings
         asked = time.perf_counter()
-        async with self._turns:
+        turns_there = self._turns_at.get(endpoint.base_url)
+        if turns_there is None:
+            self._turns_at[endpoint.base_url] = turns_there = asyncio.Semaphore(self._calls_max)
+        async with turns_there, self._turns:
             waited_ms = _ms_since(asked)
-            completion = await self._answer(endpoint, api, request, on_text)
+            completion = await self._answer(endpoint, api, request, on_text, bytes_max)
         completion.waited_ms = waited_ms
         return completion
 
     async def _answer(
-        self, endpoint: Endpoint, api: Api, request: HttpRequest, on_text: Callable[[str], None] | None
+        self,
+        endpoint: Endpoint,
+        api: Api,
+        request: HttpRequest,
+        on_text: Callable[[str], None] | None,
+        bytes_max: int,
     ) -> Completion:
         began = time.perf_counter()
         first_text: list[float] = []
 
         async def read(response: httpx.Response) -> Completion:
             kind = response.headers.get("content-type", "").lower()
-            async with aclosing(_pieces(response)) as pieces:
+            async with aclosing(_pieces(response, bytes_max)) as pieces:
                 opening = b""
                 if on_text is not None and not kind.startswith(("application/json", "text/event-stream")):
                     opening = await _opening(pieces)
@@ -184,7 +201,7 @@ class Providers:
             try:
                 async with self._response(endpoint, request, silence_s) as response:
                     if 200 <= response.status_code < 300:
-                        return await _read_through(response, read, silence_s)
+                        return await _read_through(response, read, silence_s, endpoint.key)
                     wait_s = wait_before_retry(response.status_code, response.headers, retries)
                     failure = await _failure(response, endpoint.key)
             except _NotConnectedError as e:
@@ -214,13 +231,13 @@ class Providers:
             except httpx.ConnectTimeout:  # not tried again: who is silent for so long is not being restarted
                 raise UpstreamFailed(f"it cannot be reached: no connection within {self._connect_s:g} s") from None
             except httpx.ConnectError as e:
-                raise _NotConnectedError(trimmed(str(e)) or "no connection") from None
+                raise _NotConnectedError(trimmed(scrubbed(str(e), endpoint.key)) or "no connection") from None
             except httpx.TimeoutException:
                 raise UpstreamFailed(f"it did not begin to answer within {silence_s:g} s") from None
             except (httpx.LocalProtocolError, httpx.InvalidURL):  # its message would show the header, and the key in it
                 raise UpstreamFailed("its base URL or key holds characters that cannot be sent; correct it") from None
             except httpx.TransportError as e:
-                raise UpstreamFailed(f"the connection ended before an answer came: {_why(e)}") from None
+                raise UpstreamFailed(f"the connection ended before an answer came: {_why(e, endpoint.key)}") from None
             try:
                 yield response
             finally:
@@ -244,24 +261,24 @@ def api_of(endpoint: Endpoint, call: ModelCall | None = None) -> Api:
 
 
 async def _read_through(
-    response: httpx.Response, read: Callable[[httpx.Response], Awaitable[Answer]], silence_s: float
+    response: httpx.Response, read: Callable[[httpx.Response], Awaitable[Answer]], silence_s: float, key: str | None
 ) -> Answer:
     try:
         return await read(response)
     except httpx.TimeoutException:
         raise UpstreamFailed(f"it fell silent for {silence_s:g} s in the middle of the answer") from None
     except (httpx.TransportError, httpx.DecodingError) as e:
-        raise UpstreamFailed(f"the connection ended in the middle of the answer: {_why(e)}") from None
+        raise UpstreamFailed(f"the connection ended in the middle of the answer: {_why(e, key)}") from None
 
 
-async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
-    """The body as it comes. Raises `UpstreamFailed` above ANSWER_BYTES_MAX."""
+async def _pieces(response: httpx.Response, bytes_max: int = ANSWER_BYTES_MAX) -> AsyncGenerator[bytes, None]:
+    """The body as it comes. Raises `UpstreamFailed` above `bytes_max`."""
     size = 0
     async with aclosing(response.aiter_bytes()) as chunks:
         async for chunk in chunks:
             size += len(chunk)
-            if size > ANSWER_BYTES_MAX:
-                raise UpstreamFailed(f"its answer is larger than {ANSWER_BYTES_MAX >> 20} MiB, and was cut off there")
+            if size > bytes_max:
+                raise UpstreamFailed(f"its answer is larger than {bytes_max / 2**20:.3g} MiB, and was cut off there")
             yield chunk
 
 
@@ -342,8 +359,9 @@ async def _failure(response: httpx.Response, key: str | None) -> UpstreamFailed:
     return UpstreamFailed(f"HTTP {status}{later}: {said}", status)
 
 
-def _why(error: Exception) -> str:
-    return trimmed(str(error)) or type(error).__name__
+def _why(error: Exception, key: str | None) -> str:
+    """A library's words, which may hold a line of the answer: without the key before anything is cut off."""
+    return trimmed(scrubbed(str(error), key)) or type(error).__name__
 
 
 def _sentence(text: str) -> str:

@@ -110,7 +110,7 @@ def _read_part(part: Any, where: str) -> Part:
             return Media("image", source.get("media_type"), source["data"], None, cache_control=cache)
     if kind == "input_audio" and isinstance(part.get("input_audio"), dict):
         audio = part["input_audio"]
-        if audio.get("format") in _AUDIO and isinstance(audio.get("data"), str):
+        if isinstance(audio.get("format"), str) and audio["format"] in _AUDIO and isinstance(audio.get("data"), str):
             return Media("audio", _AUDIO[audio["format"]], audio["data"], None)
     if kind in ("file", "input_file"):
         file = part["file"] if isinstance(part.get("file"), dict) else part

@@ -19,7 +19,17 @@ from replay_worker.providers.calls import Completion, FinishReason, HttpRequest,
 from replay_worker.providers.content import Media, Part, Text, cannot, read_arguments, read_parts
 from replay_worker.providers.errors import error_in, message_of
 from replay_worker.providers.headers import keyed
-from replay_worker.providers.options import Function, read_choice, read_format, read_tools, stops, translated, wanted
+from replay_worker.providers.options import (
+    ENUM,
+    Function,
+    is_googles,
+    read_choice,
+    read_format,
+    read_tools,
+    stops,
+    translated,
+    wanted,
+)
 from replay_worker.providers.sse import Event
 from replay_worker.providers.untrusted import count, decode, fields, name, objects, require_answer, text
 
@@ -124,19 +134,22 @@ def _params(call: ModelCall) -> tuple[dict[str, Any], dict[str, Any]]:
     if "stopSequences" in config:
         config["stopSequences"] = stops(config["stopSequences"])
     if modalities is not None:
-        config["responseModalities"] = [str(one).upper() for one in modalities]
+        config["responseModalities"] = [str(one).upper() for one in stops(modalities)]
     if effort is not None:
         config["thinkingConfig"] = {**fields(config.get("thinkingConfig")), **_thinking(call.model, effort)}
-    form = read_format(call.response_format, PROVIDER)
+    asked_for = call.response_format
+    if isinstance(asked_for, dict) and asked_for.get("type") == ENUM:
+        return config | {"responseMimeType": ENUM, "responseSchema": asked_for.get("schema")}, beside
+    form = read_format(asked_for, PROVIDER)
     if form is not None:
         config["responseMimeType"] = "application/json"
         if form.schema is not None:
-            config["responseJsonSchema"] = form.schema
+            config["responseSchema" if is_googles(form.schema) else "responseJsonSchema"] = form.schema
     return config, beside
 
 
 def _thinking(model: str, effort: Any) -> dict[str, Any]:
-    if effort not in BUDGETS or (effort == "none" and _signs(model)):
+    if not isinstance(effort, str) or effort not in BUDGETS or (effort == "none" and _signs(model)):
         raise BadRequest(
             f"reasoning_effort {str(effort)[:40]!r} is one that {model[:100]} of {PROVIDER} does not have."
         )
@@ -148,7 +161,8 @@ def _tools(tools: list[Function | dict[str, Any]]) -> list[dict[str, Any]]:
     own: list[dict[str, Any]] = []
     for index, tool in enumerate(tools):
         if isinstance(tool, Function):
-            found = {"name": tool.name, "description": tool.description, "parametersJsonSchema": tool.parameters}
+            schema = "parameters" if is_googles(tool.parameters) else "parametersJsonSchema"
+            found = {"name": tool.name, "description": tool.description, schema: tool.parameters}
             functions.append({key: value for key, value in found.items() if value is not None})
         elif "type" in tool:
             raise cannot(PROVIDER, f"tools[{index}]", f"the type {str(tool['type'])[:60]!r}")
@@ -158,6 +172,10 @@ def _tools(tools: list[Function | dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _tool_choice(choice: Any) -> dict[str, Any] | None:
+    allowed = choice.get("allowed_tools") if isinstance(choice, dict) else None
+    if isinstance(allowed, dict) and allowed.get("mode") == "required":
+        names = [fields(tool.get("function")).get("name") for tool in objects(allowed.get("tools"))]
+        return {"mode": "ANY", "allowedFunctionNames": names}
     found = read_choice(choice, PROVIDER)
     if found is None:
         return None
@@ -368,5 +386,9 @@ def parse_models(body: bytes) -> list[str]:
     return [
         found.removeprefix("models/")
         for entry in objects(answer["models"])
-        if (found := name(entry.get("name"))) and "generateContent" in (entry.get("supportedGenerationMethods") or ())
+        if (found := name(entry.get("name"))) and "generateContent" in _listed(entry.get("supportedGenerationMethods"))
     ]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -19,7 +19,7 @@ from replay_worker.providers.calls import Completion, FinishReason, HttpRequest,
 from replay_worker.providers.content import Media, Other, Part, Text, cannot, read_parts
 from replay_worker.providers.errors import error_in
 from replay_worker.providers.headers import bearer
-from replay_worker.providers.options import OWN_FIELDS, read_format
+from replay_worker.providers.options import OWN_FIELDS, is_googles, json_schema, read_format
 from replay_worker.providers.sse import Event
 from replay_worker.providers.untrusted import arguments, count, decode, fields, name, objects, require_answer, text
 
@@ -42,7 +42,7 @@ def build_request(endpoint: Endpoint, call: ModelCall, stream: bool) -> HttpRequ
     messages = [_message(i, m, _is_openai(endpoint)) for i, m in enumerate(call.messages)]
     body: dict[str, Any] = {"model": call.model, "messages": messages}
     if call.tools:
-        body["tools"] = call.tools
+        body["tools"] = [_tool(tool) for tool in call.tools]
     if call.tool_choice is not None:
         body["tool_choice"] = _tool_choice(call.tool_choice)
     if call.response_format is not None:
@@ -118,6 +118,13 @@ def _is_url(url: str) -> bool:
     return url.startswith(("data:", "https://", "http://"))
 
 
+def _tool(tool: dict[str, Any]) -> dict[str, Any]:
+    function = tool.get("function")
+    if not isinstance(function, dict) or not is_googles(function.get("parameters")):
+        return tool
+    return {**tool, "function": {**function, "parameters": json_schema(function["parameters"])}}
+
+
 def _tool_choice(choice: Any) -> Any:
     if choice == "any":
         return "required"
@@ -127,14 +134,14 @@ def _tool_choice(choice: Any) -> Any:
 
 
 def _response_format(given: Any) -> Any:
-    form = (
-        read_format(given, "OpenAI's chat API") if not isinstance(given, dict) or "json_schema" not in given else None
-    )
+    said = given.get("json_schema") if isinstance(given, dict) else None
+    googles = isinstance(said, dict) and is_googles(said.get("schema"))
+    form = read_format(given, "OpenAI's chat API") if said is None or googles else None
     if form is None:
         return given if isinstance(given, dict) else {"type": given}
     if form.schema is None:
         return {"type": "json_object"}
-    schema = {"name": form.name or "answer", "schema": form.schema, "strict": form.strict}
+    schema = {"name": form.name or "answer", "schema": json_schema(form.schema), "strict": form.strict}
     return {"type": "json_schema", "json_schema": {key: value for key, value in schema.items() if value is not None}}
 
 
@@ -196,6 +203,9 @@ def _reasoning(message: dict[str, Any]) -> str:
 
 
 def _call(index: int, call: dict[str, Any]) -> dict[str, Any]:
+    custom = call.get("custom")
+    if isinstance(custom, dict):
+        return custom_call(name(call.get("id")) or f"call_{index + 1}", custom)
     function = fields(call.get("function"))
     found = {
         "id": name(call.get("id")) or f"call_{index + 1}",
@@ -203,6 +213,12 @@ def _call(index: int, call: dict[str, Any]) -> dict[str, Any]:
         "function": {"name": text(function.get("name")), "arguments": arguments(function.get("arguments", ""))},
     }
     return found | ({"extra_content": call["extra_content"]} if isinstance(call.get("extra_content"), dict) else {})
+
+
+def custom_call(call_id: str, custom: dict[str, Any]) -> dict[str, Any]:
+    """A call of a tool that takes any text (https://platform.openai.com/docs/guides/function-calling#custom-tools)."""
+    said = {"name": text(custom.get("name")), "input": text(custom.get("input"))}
+    return {"id": call_id, "type": "custom", "custom": said}
 
 
 def _finish(reason: Any, refused: bool) -> FinishReason | None:
@@ -291,6 +307,10 @@ class ChatStream:
             self._calls.append(found)
             if index is not None:
                 self._at[index] = found
+        if isinstance(delta.get("custom"), dict):
+            custom = found.setdefault("custom", {"name": "", "input": ""})
+            custom["name"] = name(delta["custom"].get("name")) or custom["name"]
+            custom["input"] += text(delta["custom"].get("input"))
         function = fields(delta.get("function"))
         found["id"] = name(delta.get("id")) or found["id"]
         found["function"]["name"] = name(function.get("name")) or found["function"]["name"]

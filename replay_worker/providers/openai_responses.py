@@ -18,7 +18,7 @@ from replay_worker.providers.calls import Completion, FinishReason, HttpRequest,
 from replay_worker.providers.content import Media, Part, Text, cannot, read_parts
 from replay_worker.providers.errors import error_in, message_of
 from replay_worker.providers.headers import bearer
-from replay_worker.providers.options import Function, read_choice, read_format, read_tools, wanted
+from replay_worker.providers.options import Function, json_schema, read_choice, read_format, read_tools, wanted
 from replay_worker.providers.sse import Event
 from replay_worker.providers.untrusted import arguments, count, decode, fields, name, objects, require_answer, text
 
@@ -35,7 +35,8 @@ LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed")
 
 def build_request(endpoint: Endpoint, call: ModelCall, stream: bool) -> HttpRequest:
     """POST responses, with nothing stored at OpenAI (`store: false`)."""
-    items = [item for index, message in enumerate(call.messages) for item in _items(index, message)]
+    custom: set[str] = set()
+    items = [item for index, message in enumerate(call.messages) for item in _items(index, message, custom)]
     body: dict[str, Any] = {"model": call.model, "input": items, "store": False}
     if call.tools:
         body["tools"] = [_tool(tool) for tool in read_tools(call.tools)]
@@ -71,12 +72,15 @@ def _params(params: dict[str, Any]) -> dict[str, Any]:
     return asked
 
 
-def _items(index: int, message: dict[str, Any]) -> list[dict[str, Any]]:
-    """The input items that a message of the chat API is here."""
+def _items(index: int, message: dict[str, Any], custom: set[str]) -> list[dict[str, Any]]:
+    """The input items that a message of the chat API is here. `custom` gathers the ids of the calls of custom tools,
+    whose results are items of another type."""
     where, role = f"messages[{index}]", message.get("role")
     if role == "tool":
         content = _output(read_parts(message.get("content"), where), where, bool(message.get("is_error")))
-        return [{"type": "function_call_output", "call_id": message.get("tool_call_id"), "output": content}]
+        call_id = message.get("tool_call_id")
+        kind = "custom_tool_call_output" if call_id in custom else "function_call_output"
+        return [{"type": kind, "call_id": call_id, "output": content}]
     for key in ("name", "audio", "reasoning_content", "reasoning"):
         if message.get(key):
             raise cannot(PROVIDER, where, f"the field {key}")
@@ -86,6 +90,11 @@ def _items(index: int, message: dict[str, Any]) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = [{"role": role, "content": said}] if said else []
     for call in message.get("tool_calls") or ():
         function = call.get("function")
+        if isinstance(call.get("custom"), dict):
+            custom.add(str(call.get("id")))
+            said_to = {"name": call["custom"].get("name"), "input": call["custom"].get("input")}
+            items.append({"type": "custom_tool_call", "call_id": call.get("id"), **said_to})
+            continue
         if not isinstance(function, dict):
             raise cannot(PROVIDER, where, f"a tool call of the type {str(call.get('type'))[:60]!r}")
         called = {"name": function.get("name"), "arguments": arguments(function.get("arguments", ""))}
@@ -113,12 +122,18 @@ def _output(parts: list[Part], where: str, failed: bool) -> Any:
 
 def _tool(tool: Function | dict[str, Any]) -> dict[str, Any]:
     if not isinstance(tool, Function):
-        return tool
+        custom = tool.get("custom")
+        return {"type": "custom", **custom} if isinstance(custom, dict) else tool
     found = {"type": "function", "name": tool.name, "description": tool.description, "strict": tool.strict}
-    return {key: value for key, value in found.items() if value is not None} | {"parameters": tool.parameters}
+    parameters = json_schema(tool.parameters)
+    return {key: value for key, value in found.items() if value is not None} | {"parameters": parameters}
 
 
 def _tool_choice(choice: Any) -> Any:
+    if isinstance(choice, dict) and isinstance(choice.get("allowed_tools"), dict):
+        allowed = choice["allowed_tools"]
+        tools = [{"type": "function", **fields(tool.get("function"))} for tool in objects(allowed.get("tools"))]
+        return {"type": "allowed_tools", "mode": allowed.get("mode"), "tools": tools}
     if isinstance(choice, dict) and choice.get("type") not in ("function", "tool", "auto", "any", "none", "required"):
         return choice  # one of OpenAI's own tools
     found = read_choice(choice, PROVIDER)
@@ -135,7 +150,7 @@ def _format(response_format: Any) -> dict[str, Any] | None:
         return {"type": "json_object"}
     found = {"description": form.description, "strict": form.strict}
     said = {key: value for key, value in found.items() if value is not None}
-    return {"type": "json_schema", "name": form.name or "answer", "schema": form.schema, **said}
+    return {"type": "json_schema", "name": form.name or "answer", "schema": json_schema(form.schema), **said}
 
 
 # ---------------------------------------------------------------- answer
@@ -165,6 +180,8 @@ def _completion(answer: dict[str, Any], output: list[dict[str, Any]]) -> Complet
             thought += [text(part.get("text")) for part in [*objects(item.get("summary")), *parts]]
         elif item.get("type") == "function_call":
             calls.append(_call(len(calls), item))
+        elif item.get("type") == "custom_tool_call":
+            calls.append(openai_chat.custom_call(name(item.get("call_id")) or f"call_{len(calls) + 1}", item))
     reason = fields(answer.get("incomplete_details")).get("reason")
     finish = _finish(answer.get("status"), reason, bool(calls), bool(refused) and not any(said))
     require_answer(bool(said or refused), bool(calls), finish, reason)

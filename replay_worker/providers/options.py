@@ -25,6 +25,13 @@ OWN_FIELDS = ("model", "messages", "input", "contents", "system", "tools", "tool
 """What stands beside the parameters, and must not be put over it by one of them."""
 
 
+ENUM = "text/x.enum"
+"""Google's form of an answer that is one of several words
+(https://ai.google.dev/gemini-api/docs/structured-output)."""
+
+_GOOGLE_TYPES = frozenset({"STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL"})
+
+
 class Function(NamedTuple):
     name: str
     description: str | None
@@ -92,6 +99,28 @@ def read_format(response_format: Any, provider: str) -> JsonFormat | None:
         f"response_format {str(response_format)[:100]} is one that {provider} cannot take; use text, json_object, or "
         "json_schema with a schema."
     )
+
+
+def is_googles(schema: Any) -> bool:
+    """Whether a schema is written in the way of Google's own API, which names types in capitals
+    (https://ai.google.dev/api/caching#Schema)."""
+    return isinstance(schema, dict) and isinstance(schema.get("type"), str) and schema["type"] in _GOOGLE_TYPES
+
+
+def json_schema(schema: Any) -> Any:
+    """`schema` as JSON Schema says it, where it is written in the way of Google's own API."""
+    if not is_googles(schema):
+        return schema
+    found = {key: value for key, value in schema.items() if key not in ("nullable", "propertyOrdering")}
+    kind = schema["type"].lower()
+    found["type"] = [kind, "null"] if schema.get("nullable") is True else kind
+    if isinstance(schema.get("properties"), dict):
+        found["properties"] = {name: json_schema(inner) for name, inner in schema["properties"].items()}
+    if "items" in schema:
+        found["items"] = json_schema(schema["items"])
+    if isinstance(schema.get("anyOf"), list):
+        found["anyOf"] = [json_schema(inner) for inner in schema["anyOf"]]
+    return found
 
 
 def wanted(params: Mapping[str, Any]) -> dict[str, Any]:

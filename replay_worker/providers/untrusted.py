@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from beacon.errors import UpstreamFailed
+
+DEPTH_MAX = 100
+"""Levels of lists and objects of an answer that are kept: an answer is walked and written by recursion."""
 
 SHOWN = 200
 """Characters of an unreadable answer that are shown."""
@@ -21,6 +24,38 @@ def decode(body: bytes | str) -> dict[str, Any]:
         value = _decode_leniently(body)
     if not isinstance(value, dict):
         raise UpstreamFailed(f"its answer is JSON, but no object: {_beginning(body)}")
+    if _brackets(body) > DEPTH_MAX and deeper_than(value, DEPTH_MAX):
+        return cast("dict[str, Any]", _pruned(value, DEPTH_MAX))
+    return value
+
+
+def _brackets(body: bytes | str) -> int:
+    if isinstance(body, bytes):
+        return body.count(b"{") + body.count(b"[")
+    return body.count("{") + body.count("[")
+
+
+def deeper_than(value: Any, levels: int) -> bool:
+    """Whether lists and objects nest more than `levels` deep in `value`; without recursion."""
+    layer = [value]
+    for _ in range(levels + 1):
+        layer = [
+            inner
+            for one in layer
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not layer:
+            return False
+    return any(isinstance(one, dict | list) for one in layer)
+
+
+def _pruned(value: Any, levels: int) -> Any:
+    """`value` with null for what lies deeper: the answer is paid for, and what nests so deeply says nothing."""
+    if isinstance(value, dict):
+        return {key: _pruned(inner, levels - 1) for key, inner in value.items()} if levels else None
+    if isinstance(value, list):
+        return [_pruned(inner, levels - 1) for inner in value] if levels else None
     return value
 
 

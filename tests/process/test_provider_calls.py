@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -207,6 +210,70 @@ def test_more_calls_than_there_is_room_for_wait_for_their_turn(fake: FakeProvide
 
     with_providers(run, calls_max=3)
     assert len(fake.requests) == 7 + 1
+
+
+def test_a_server_that_answers_nobody_holds_up_no_other(fake: FakeProvider) -> None:
+    fake.default = Reply(hang=True)
+
+    async def run(providers: Providers, other: FakeProvider) -> Completion:
+        stuck = [asyncio.create_task(providers.call(endpoint(fake), asked())) for _ in range(4)]
+        await asyncio.to_thread(fake.wait, lambda: fake.in_flight() == 2, "no room for more there")
+        answer = await providers.call(endpoint(other), asked())
+        for call in stuck:
+            call.cancel()
+        await asyncio.wait(stuck)
+        return answer
+
+    with FakeProvider() as other:
+        assert with_providers(lambda providers: run(providers, other), calls_max=2).text
+
+
+def test_answers_that_are_handed_in_together_share_the_room(fake: FakeProvider) -> None:
+    fake.default = Reply(huge=3 << 20)
+    assert len(with_providers(lambda providers: providers.call(endpoint(fake), asked(siblings=4))).text) == 3 << 20
+    with pytest.raises(UpstreamFailed, match=r"larger than 2\.67 MiB"):
+        with_providers(lambda providers: providers.call(endpoint(fake), asked(siblings=6)))
+
+
+def test_no_half_of_a_key_is_left_of_what_is_no_http(fake: FakeProvider) -> None:
+    """The library that reads HTTP shows the line it cannot read, whatever stands in it."""
+    said = []
+    for before in (420, 440, 460, 480):
+        with Garbage(b"HTTP/1.1 " + b"x" * before + KEY.encode() + b"\r\n\r\n") as port:
+            there = Endpoint(provider="p", style="openai", base_url=f"http://127.0.0.1:{port}/v1", key=KEY)
+            with pytest.raises(UpstreamFailed) as failure:
+                with_providers(partial(Providers.call, endpoint=there, call=asked()))
+            said.append(failure.value.detail)
+    assert not [detail for detail in said if KEY[:6] in detail]
+    assert any("xxxx" in detail for detail in said), "the line is shown"
+
+
+class Garbage:
+    """A server that answers every connection with `said`; use it as a context, which gives its port."""
+
+    def __init__(self, said: bytes) -> None:
+        self._said = said
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> int:
+        self._thread.start()
+        return int(self._listener.getsockname()[1])
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(self._said)
 
 
 def test_waiting_for_a_turn_is_not_the_providers_time(fake: FakeProvider) -> None:

@@ -305,6 +305,7 @@ def test_no_key_is_left_anywhere() -> None:
             for before in (470, 480, 490):
                 lab.fake.script(Reply(status=401, body=b'{"error": "' + b"x" * before + escaped + b'"}'))
                 assert lab.replay(span_id).status == 502
+            lab.fake.script(Reply(headers={"x-your-key": KEY}))
             assert lab.replay(span_id).status == 200
             lab.fake.script(Reply(status=401, error="this key is wrong", echo_key=True))
             failed = lab.replay(span_id)

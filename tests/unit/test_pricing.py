@@ -306,3 +306,8 @@ print(threading.active_count())
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert done.stdout.strip() == "1", "and no thread is left that could"
+
+
+def test_a_schema_that_lets_null_through_is_counted_like_any_other() -> None:
+    schema = {"type": "object", "properties": {"city": {"type": ["string", "null"], "description": "c" * 400}}}
+    assert 100 < tokens_of([{"type": "function", "function": {"name": "weather", "parameters": schema}}]) < 200

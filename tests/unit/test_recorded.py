@@ -98,3 +98,16 @@ def test_what_is_modified_takes_what_it_contradicts_with_it() -> None:
     }
     both = {"llm.model": "b", "llm.request_model": "b-1", "llm.provider": "q", "llm.base_url": "x"}
     assert merged(stored, both) == {**both, "k": 1}
+
+
+def test_behind_a_gateway_each_path_is_a_server_of_its_own(tmp_path: Path) -> None:
+    config(
+        tmp_path,
+        one={"base_url": "https://gw.example/openai/v1", "api_key": "sk-one-0123456789"},
+        two={"base_url": "https://gw.example/claude", "api_key": "sk-two-0123456789"},
+    )
+    two = ("https://gw.example/claude", "sk-two-0123456789", "m")
+    assert where(tmp_path, model="m", base_url="https://gw.example/claude/v1") == two
+    assert where(tmp_path, model="m", base_url="https://gw.example/openai")[1] == "sk-one-0123456789"
+    with pytest.raises(BadRequest, match="nothing is saved for that server"):
+        where(tmp_path, model="m", base_url="https://gw.example/gemini/v1")
