@@ -41,6 +41,7 @@ async def main(settings: Settings) -> None:
     try:
         health = HealthCheck(settings, lanes, lambda: feed.workers, lambda: otlp_port.port)
         pages = Pages(settings)
+        assets = Assets()
         own = Application(
             owned_by("hub") + UI,
             {
@@ -48,10 +49,10 @@ async def main(settings: Settings) -> None:
                 "get_openapi": pages.openapi,
                 "get_docs": pages.docs,
                 "otlp_metrics": drop_metrics,
-                **Assets().handlers(),
+                **assets.handlers(),
             },
         )
-        edge = Edge(own, Proxy(lanes), LiveSocket(feed))
+        edge = Edge(own, Proxy(lanes), LiveSocket(feed), assets.nowhere)
         policy = Policy.of(settings)
         app: ASGIApp = Guard(edge, policy)
         otlp_app: ASGIApp = Guard(OtlpOnly(edge, settings.base_url), policy)

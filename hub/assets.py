@@ -15,7 +15,7 @@ from typing import NamedTuple
 from beacon.contract.operation import Operation
 from beacon.errors import NotFound, Unavailable
 from beacon.version import VERSION
-from beacon.web import Call, Handler, Reply
+from beacon.web import Call, Handler, Reply, error_reply
 from beacon.web.reply import Headers
 from hub.etags import etag_matches
 
@@ -130,6 +130,14 @@ class Assets:
     async def page(self, call: Call) -> Reply:
         build = self._current()
         return _reply(build.files[_PAGE], call, _PAGE_HEADERS)
+
+    def nowhere(self) -> Reply:
+        """The page with status 404: it says that nothing is at its address. JSON where the page itself is missing."""
+        try:
+            file = self._current().files[_PAGE]
+        except Unavailable as e:
+            return error_reply(e)
+        return Reply(404, (file.plain,), file.content_type, list(_PAGE_HEADERS))
 
     async def asset(self, call: Call) -> Reply:
         """404 for a file that is not there, and for one of another build: a page of that build cannot use ours."""

@@ -225,6 +225,21 @@ def test_with_a_token_the_websocket_needs_it_too(locked: Hub) -> None:
     run(test)
 
 
+def test_a_person_who_opens_an_address_that_is_none_gets_the_page_that_says_so(hub: Hub) -> None:
+    async def test() -> None:
+        opened = "Sec-Fetch-Dest: document"
+        for path in ("/nowhere", "/v1/nothing", "/traces/a/b"):
+            got = await get(hub, opened, path=path)
+            assert (got.status, got.headers["content-type"]) == (404, "text/html; charset=utf-8")
+            assert "frame-ancestors 'none'" in got.headers["content-security-policy"]
+            assert b'<div id="app">' in got.body
+            got = await get(hub, path=path)
+            assert (got.status, got.headers["content-type"]) == (404, "application/json")
+            assert got.json["detail"].startswith(f"There is nothing at {path}.")
+
+    run(test)
+
+
 def test_pages_may_load_nothing_and_be_framed_by_nobody(hub: Hub) -> None:
     async def test() -> None:
         for path in ("/", "/docs"):

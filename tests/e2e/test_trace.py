@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.runs import Span, new_id, refund_agent, span
 from tests.e2e.tab import OpenTab, Tab
-from tests.stack import Stack
+from tests.stack import MakeStack, Stack
 
 pytestmark = pytest.mark.browser
 
@@ -129,7 +129,8 @@ def test_back_and_forward(stack: Stack, tab: Tab) -> None:
 
 def test_a_page_that_does_not_exist(tab: Tab, stack: Stack) -> None:
     tab.open("/")
-    tab.page.evaluate("history.pushState(null, '', '/nowhere'); dispatchEvent(new PopStateEvent('popstate'))")
+    tab.expect("404.*/nowhere")
+    tab.open("/nowhere")
     expect(tab.page.get_by_role("heading", name="There is no such page")).to_be_visible()
 
 
@@ -156,3 +157,21 @@ def test_five_thousand_spans_are_a_screen_of_rows(stack: Stack, tab: Tab) -> Non
     assert max(tab.page.evaluate("window.longTasks"), default=0) <= 200
     tab.press("End")
     expect(tab.page.locator("[role=row][aria-selected=true]")).to_be_visible()
+
+
+def test_a_program_that_was_killed_leaves_spans_that_say_they_were_interrupted(
+    make_stack: MakeStack, open_tab: OpenTab
+) -> None:
+    stack = make_stack(BEACON_STALE_AFTER="1").start()
+    run = new_id()
+    stack.post_spans([span(run, "agent", lasts=None, status="unset")])
+    tab = open_tab(stack.url).open(f"/traces/{run}")
+    # told live: the page is open while nothing more comes
+    expect(tab.page.locator(".trace-head")).to_contain_text("interrupted")
+    expect(tab.page.locator(".notice")).to_contain_text("It was interrupted: its program ended")
+    expect(tab.page.get_by_role("row", name="custom agent interrupted")).to_be_visible()
+    tab.open()
+    expect(tab.page.get_by_role("row").filter(has_text="agent")).to_contain_text("interrupted")
+    # it was only silent: what it sends next is taken for what it is
+    stack.post_spans([span(run, "agent")])
+    expect(tab.page.get_by_role("row").filter(has_text="agent")).not_to_contain_text("interrupted")

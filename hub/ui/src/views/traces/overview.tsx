@@ -40,10 +40,12 @@ export function Overview({ filterText }: { filterText: string }) {
   }, [shown, Math.floor(version / 8), traces.list.total]);
   if (buckets === null) return <div class="overview" />;
   const { traces: all, errors, tokens, cost: usd } = totalsOf(buckets);
+  // the figures are those of every trace, which a filter does not change: then they say so
+  const every = filterText.trim() === "" ? "" : "all ";
   return (
-    <section class="overview" aria-label={`The last ${shown.title}`}>
+    <section class="overview" aria-label={`The last ${shown.title}, all traces`}>
       <dl>
-        <Figure title="traces" value={exact(all)} />
+        <Figure title={`${every}traces`} value={exact(all)} />
         <Figure
           title="with errors"
           value={all === 0 ? "–" : `${((100 * errors) / all).toFixed(errors > 0 && errors < all / 100 ? 1 : 0)} %`}
