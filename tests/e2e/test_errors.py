@@ -14,10 +14,10 @@ from tests.stack import MakeStack, Stack
 
 pytestmark = pytest.mark.browser
 
-DROP = """([name, text]) => {
+DROP = """([name, text, where]) => {
     const data = new DataTransfer();
     data.items.add(new File([text], name, { type: "application/json" }));
-    const target = document.querySelector(".traces");
+    const target = document.querySelector(where ?? ".traces");
     for (const kind of ["dragover", "drop"])
         target.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
 }"""
@@ -37,6 +37,21 @@ def test_an_export_dropped_on_the_list_is_imported_and_opens(stack: Stack, tab: 
     tab.page.evaluate(DROP, ["trace.json", text])
     expect(tab.page.locator(".trace-head h1")).to_have_text("support_agent")
     assert tab.page.url.startswith(f"{stack.url}/traces/{run}")
+
+
+@pytest.mark.parametrize("where", [".trace-head", ".top", ".rail"])
+def test_a_file_may_be_dropped_anywhere(stack: Stack, tab: Tab, where: str) -> None:
+    """A browser leaves the page for a file that nobody takes."""
+    run, other = new_id(), new_id()
+    text = exported(stack, run)
+    stack.post_spans([span(other, f"open {other}")])
+    tab.open(f"/traces/{other}")
+    expect(tab.page.locator(".trace-head h1")).to_have_text(f"open {other}")
+    tab.page.evaluate(DROP, ["trace.json", text, where])
+    expect(tab.page.locator(".trace-head h1")).to_have_text("support_agent")
+    tab.page.evaluate(DROP, ["bad.json", "{", where])
+    tab.expect("422")
+    expect(tab.page.get_by_role("alert", name="Import refused")).to_contain_text("bad.json was not imported.")
 
 
 def test_a_bad_import_names_the_field_or_the_line(stack: Stack, tab: Tab, tmp_path: Path) -> None:

@@ -125,8 +125,9 @@ def test_sorting_is_in_the_address(stack: Stack, tab: Tab) -> None:
     expect(tab.page.locator(".rows-seen .cell-name a")).to_have_text([f"{run} lasts {n}" for n in (9, 4, 2)])
     tab.page.get_by_role("button", name="Duration").click()
     expect(tab.page.locator(".rows-seen .cell-name a")).to_have_text([f"{run} lasts {n}" for n in (2, 4, 9)])
-    tab.page.go_back()
     tab.page.reload()
+    expect(tab.page.get_by_role("columnheader", name="Duration")).to_have_attribute("aria-sort", "ascending")
+    expect(tab.page.locator(".rows-seen .cell-name a")).to_have_text([f"{run} lasts {n}" for n in (2, 4, 9)])
 
 
 def test_keys_move_through_the_list_and_open_a_trace(stack: Stack, tab: Tab) -> None:
@@ -177,3 +178,36 @@ def test_rows_far_down_are_fetched_again_with_the_list(make_stack: MakeStack, op
     tab.until_asked("/v1/traces?", "offset=")
     expect(last).to_be_visible()
     expect(tab.page.locator(".rows-seen .coming")).to_have_count(0)
+
+
+@pytest.mark.parametrize("way", ["key", "crumb"])
+def test_the_way_back_from_a_trace_leads_to_the_list_as_it_was(stack: Stack, tab: Tab, way: str) -> None:
+    run = new_id()
+    stack.post_spans([span(f"{run}-{n}", f"{run} {n}", lasts=n) for n in (1, 2)])
+    tab.open(f"/?filter={run}&sort=duration_ms")
+    tab.page.get_by_role("link", name=f"{run} 1").click()
+    expect(tab.page.locator(".trace-head h1")).to_have_text(f"{run} 1")
+    if way == "key":
+        tab.press("Escape")
+    else:
+        tab.page.get_by_role("navigation", name="Where you are").get_by_role("link", name="Traces").click()
+    expect(tab.page.locator(".rows-seen .cell-name a")).to_have_text([f"{run} {n}" for n in (1, 2)])
+    assert tab.query == {"filter": run, "sort": "duration_ms"}
+
+
+def test_the_neighbours_of_a_trace_are_those_of_the_list_it_was_opened_from(stack: Stack, tab: Tab) -> None:
+    run = new_id()
+    stack.post_spans([span(f"{run}-{n}", f"{run} {n}", lasts=n) for n in (1, 2)])
+    tab.open(f"/traces/{run}-1")
+    expect(tab.page.locator(".trace-head h1")).to_have_text(f"{run} 1")
+    tab.press("]")
+    expect(tab.page.get_by_text("this one was opened by its link")).to_be_visible()
+    tab.open(f"/?filter={run}&sort=duration_ms")
+    tab.page.get_by_role("link", name=f"{run} 1").click()
+    expect(tab.page.locator(".trace-head h1")).to_have_text(f"{run} 1")
+    tab.press("]")
+    expect(tab.page.locator(".trace-head h1")).to_have_text(f"{run} 2")
+    tab.press("]")
+    expect(tab.page.get_by_text("No trace of the list stands after this one")).to_be_visible()
+    tab.press("[")
+    expect(tab.page.locator(".trace-head h1")).to_have_text(f"{run} 1")

@@ -28,6 +28,9 @@ def test_a_stretch_of_time_is_brushed_into_the_filter(make_stack: MakeStack, ope
     overview = tab.page.get_by_role("region", name="The last 7 days")
     expect(overview).to_contain_text("traces3")
     expect(overview).to_contain_text("33 %")
+    # a trace that changes changes the numbers, though none has come or gone
+    stack.post_spans([at("now", 0, status="error")])
+    expect(overview).to_contain_text("67 %", timeout=15_000)
     histogram = tab.page.locator(".histogram")
     box = histogram.bounding_box()
     assert box is not None

@@ -31,6 +31,10 @@ test("labels say what the name does not", () => {
   assert.equal(beside("f", "f(a.py)"), "(a.py)");
   assert.equal(beside("gpt", "gpt: Hello"), "Hello");
   assert.equal(beside("call", "gpt: Hello"), "gpt: Hello");
+  assert.equal(beside("chat gpt", "gpt: Hello"), "Hello");
+  assert.equal(beside("chat gpt", "gpt → read, write"), "→ read, write");
+  assert.equal(beside("chat gpt", "gpt"), "");
+  assert.equal(beside("mygpt", "gpt: Hello"), "gpt: Hello");
   assert.equal(beside("x", null), "");
 });
 

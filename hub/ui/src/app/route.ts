@@ -6,7 +6,15 @@ export interface Route {
   query: URLSearchParams;
 }
 
+let lastList = "/";
+
+/** The list as it was last shown, with its filter and its order: where "back to the list" goes. */
+export function listPath(): string {
+  return lastList;
+}
+
 function read(): Route {
+  if (location.pathname === "/") lastList = location.pathname + location.search;
   return { path: location.pathname, query: new URLSearchParams(location.search) };
 }
 

@@ -16,9 +16,10 @@ import { caughtUp } from "../state/caught_up.ts";
 import { density, setDensity } from "../state/density.ts";
 import { setTheme, THEMES, theme } from "../state/theme.ts";
 import { dismiss, toasts } from "../state/toasts.ts";
+import { DropAnywhere } from "../views/traces/import.tsx";
 import { registerCommands } from "./commands.ts";
 import { overlay } from "./overlays.ts";
-import { go, route } from "./route.ts";
+import { go, listPath, route } from "./route.ts";
 import { settled } from "./settled.ts";
 import { subject } from "./subject.ts";
 import { VIEWS, type View, type ViewProps, viewAt } from "./views.ts";
@@ -42,6 +43,7 @@ export function Shell() {
           </main>
         </div>
       </div>
+      <DropAnywhere />
       <Toasts />
       {overlay.value === "palette" ? <Palette /> : null}
       {overlay.value === "help" ? <Help /> : null}
@@ -83,7 +85,7 @@ function TopBar() {
   return (
     <header class="top">
       <nav class="crumbs" aria-label="Where you are">
-        <a href="/">{subject.value === null ? "Beacon" : "Traces"}</a>
+        <a href={subject.value === null ? "/" : listPath()}>{subject.value === null ? "Beacon" : "Traces"}</a>
         <span aria-hidden="true">/</span>
         <span class="crumb-last" aria-current="page" title={subject.value ?? undefined}>
           {subject.value ?? view?.title ?? "Not found"}

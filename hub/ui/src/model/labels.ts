@@ -14,11 +14,16 @@ export function labelOf(type: Span["span_type"], name: string, attributes: Recor
   return made === null || made === name ? null : cut(made, LABEL_MAX);
 }
 
-/** What a label adds to the name that stands before it: "→ lookup_order(4711)", "(4711)". */
+/**
+ * What a label adds to the name that stands before it: "→ lookup_order(4711)", "(4711)". OpenTelemetry names a call
+ * "chat gpt-4o": the model need not stand there twice.
+ */
 export function beside(name: string, label: string | null | undefined): string {
   if (!label) return "";
-  if (name === "" || !label.startsWith(name)) return label;
-  return label.slice(name.length).replace(/^:?\s+/, "");
+  if (name === "") return label;
+  const subject = label.startsWith(name) ? name : label.split(/: | → /, 1)[0]!;
+  if (subject === "" || (subject !== name && !name.endsWith(` ${subject}`))) return label;
+  return label.slice(subject.length).replace(/^:?\s+/, "");
 }
 
 /** The one argument that says most, of what a tool was called with. */

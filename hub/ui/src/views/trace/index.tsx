@@ -2,7 +2,7 @@
 import { useComputed } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { useCommands } from "../../app/commands.ts";
-import { go, route, setQuery, tracePath } from "../../app/route.ts";
+import { go, listPath, route, setQuery, tracePath } from "../../app/route.ts";
 import { subject } from "../../app/subject.ts";
 import type { ViewProps } from "../../app/views.ts";
 import { copy } from "../../components/copy.tsx";
@@ -10,6 +10,7 @@ import { Split } from "../../components/split.tsx";
 import { FailureMessage, Message, Skeleton } from "../../components/states.tsx";
 import { Tabs } from "../../components/tabs.tsx";
 import { failing, firstFailure, type Node, type Tree } from "../../model/tree.ts";
+import { toast } from "../../state/toasts.ts";
 import { TraceStore } from "../../state/trace.ts";
 import { traces } from "../../state/traces.ts";
 import { SpanPane } from "../span/index.tsx";
@@ -144,6 +145,8 @@ function useTraceCommands(
     const at = traces.list.indexOf(traceId);
     const trace = at < 0 ? undefined : traces.list.at(at + step);
     if (trace) go(tracePath(trace.trace_id));
+    else if (at < 0) toast("[ and ] go through the list a trace was opened from; this one was opened by its link.");
+    else toast(`No trace of the list stands ${step < 0 ? "before" : "after"} this one.`);
   };
   useCommands([
     { id: "error-next", title: "Next error", group: "Trace", keys: ["e"], run: () => next(failing(tree), 1) },
@@ -168,6 +171,6 @@ function useTraceCommands(
       keys: ["y"],
       run: () => void copy(location.href, "the link"),
     },
-    { id: "trace-leave", title: "Back to the list", group: "Trace", keys: ["Escape"], run: () => go("/") },
+    { id: "trace-leave", title: "Back to the list", group: "Trace", keys: ["Escape"], run: () => go(listPath()) },
   ]);
 }

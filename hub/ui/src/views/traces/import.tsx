@@ -1,7 +1,6 @@
-// An exported trace, dropped anywhere on the list or chosen as a file; what is wrong with it is said line by line.
+// An exported trace, dropped anywhere on the page or chosen as a file; what is wrong with it is said line by line.
 import { signal } from "@preact/signals";
-import type { ComponentChildren } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { send } from "../../api/client.ts";
 import type { Imported, ImportTrace } from "../../api/schema.ts";
 import { useCommands } from "../../app/commands.ts";
@@ -79,37 +78,47 @@ async function one(file: File, done: Imported[]) {
   return null;
 }
 
-/** The list, on which files may be dropped. */
-export function Drop({ children }: { children: ComponentChildren }) {
+/** Files may be dropped on whatever the page shows: a browser would leave the page for a file that nobody takes. */
+export function DropAnywhere() {
   const [over, setOver] = useState(false);
-  const picker = useRef<HTMLInputElement>(null);
-  useCommands([{ id: "import", title: "Import a trace", group: "List", run: () => picker.current?.click() }]);
-  const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
+  useEffect(() => {
+    const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
+    const dragged = (event: DragEvent) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setOver(true);
+    };
+    const left = (event: DragEvent) => {
+      if (event.relatedTarget === null) setOver(false);
+    };
+    const dropped = (event: DragEvent) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setOver(false);
+      void take([...(event.dataTransfer?.files ?? [])]);
+    };
+    addEventListener("dragover", dragged);
+    addEventListener("dragleave", left);
+    addEventListener("drop", dropped);
+    return () => {
+      removeEventListener("dragover", dragged);
+      removeEventListener("dragleave", left);
+      removeEventListener("drop", dropped);
+    };
+  }, []);
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: files are dropped on it; the button does the same
-    <div
-      class={`traces${over ? " dropping" : ""}`}
-      onDragOver={(event) => {
-        if (!hasFiles(event)) return;
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={(event) => {
-        if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setOver(false);
-      }}
-      onDrop={(event) => {
-        if (!hasFiles(event)) return;
-        event.preventDefault();
-        setOver(false);
-        void take([...(event.dataTransfer?.files ?? [])]);
-      }}
-    >
-      <FileInput field={picker} />
-      {children}
+    <>
       <Told />
       {over ? <p class="drop-here">Drop an exported trace to import it</p> : null}
-    </div>
+    </>
   );
+}
+
+/** The command that asks for a file. */
+export function ImportCommand() {
+  const picker = useRef<HTMLInputElement>(null);
+  useCommands([{ id: "import", title: "Import a trace", group: "List", run: () => picker.current?.click() }]);
+  return <FileInput field={picker} />;
 }
 
 function FileInput({ field }: { field: { current: HTMLInputElement | null } }) {

@@ -10,7 +10,7 @@ import { parseFilter } from "../../model/filter.ts";
 import { exact, plural } from "../../model/format.ts";
 import { NEWEST, type Sort, traces } from "../../state/traces.ts";
 import { FilterBar } from "./filter_bar.tsx";
-import { Drop } from "./import.tsx";
+import { ImportCommand } from "./import.tsx";
 import { FirstTrace, NoMatch } from "./nothing.tsx";
 import { Overview } from "./overview.tsx";
 import { SORTS, TraceTable } from "./table.tsx";
@@ -112,7 +112,8 @@ export default function TracesView() {
   const empty = list.total === 0 && list.held === 0;
   const filter = parseFilter(filterText);
   return (
-    <Drop>
+    <div class="traces">
+      <ImportCommand />
       <h1 class="unseen">Traces</h1>
       <div class="list-bar">
         <FilterBar
@@ -167,7 +168,7 @@ export default function TracesView() {
           <TraceTable list={list} sort={sort} active={active} setActive={setActive} handle={table} />
         </>
       )}
-    </Drop>
+    </div>
   );
 }
 

@@ -1,4 +1,5 @@
 // The list without rows: nothing has come yet, or nothing matches.
+import { Fragment } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ask } from "../../api/client.ts";
 import { go, tracePath } from "../../app/route.ts";
@@ -32,11 +33,19 @@ export function FirstTrace() {
       <div class="ways">
         <Way
           title="OpenTelemetry"
-          code={`beacon run python agent.py\n\n# or, for a program of your own:\nOTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\nOTEL_EXPORTER_OTLP_ENDPOINT=${base}`}
+          code="beacon run python agent.py"
+          or={{
+            title: "or, for a program of your own",
+            code: `export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\nexport OTEL_EXPORTER_OTLP_ENDPOINT=${base}`,
+          }}
         />
         <Way
-          title="SDK or HTTP"
-          code={`pip install beacon-sdk\n\nimport beacon_sdk\nbeacon_sdk.init(backend_url="${base}")\n\n# or without an SDK:\ncurl ${base}/v1/spans \\\n  -H 'content-type: application/json' \\\n  -d '${first}'`}
+          title="SDK"
+          code={`# pip install beacon-sdk\nimport beacon_sdk\nbeacon_sdk.init(backend_url="${base}")`}
+          or={{
+            title: "or HTTP",
+            code: `curl ${base}/v1/spans \\\n  -H 'content-type: application/json' \\\n  -d '${first}'`,
+          }}
         />
         <section>
           <header>
@@ -53,17 +62,26 @@ export function FirstTrace() {
   );
 }
 
-function Way({ title, code }: { title: string; code: string }) {
+interface Lines {
+  title: string;
+  code: string;
+}
+
+function Way({ title, code, or }: Lines & { or: Lines }) {
   return (
     <section>
-      <header>
-        <h3>{title}</h3>
-        <CopyButton text={code} what={`the ${title} lines`} />
-      </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
-      <pre tabIndex={0} role="region" aria-label={title}>
-        {code}
-      </pre>
+      {[{ title, code }, or].map((lines) => (
+        <Fragment key={lines.title}>
+          <header>
+            <h3>{lines.title}</h3>
+            <CopyButton text={lines.code} what={`the lines: ${lines.title}`} />
+          </header>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
+          <pre tabIndex={0} role="region" aria-label={lines.title}>
+            {lines.code}
+          </pre>
+        </Fragment>
+      ))}
     </section>
   );
 }

@@ -37,7 +37,7 @@ export function Overview({ filterText }: { filterText: string }) {
       clearTimeout(timer);
       if (asked.current === 0) stop.abort();
     };
-  }, [shown, Math.floor(version / 8), traces.list.total]);
+  }, [shown, version]);
   if (buckets === null) return <div class="overview" />;
   const { traces: all, errors, tokens, cost: usd } = totalsOf(buckets);
   // the figures are those of every trace, which a filter does not change: then they say so
