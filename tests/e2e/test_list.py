@@ -211,3 +211,19 @@ def test_the_neighbours_of_a_trace_are_those_of_the_list_it_was_opened_from(stac
     expect(tab.page.get_by_text("No trace of the list stands after this one")).to_be_visible()
     tab.press("[")
     expect(tab.page.locator(".trace-head h1")).to_have_text(f"{run} 1")
+
+
+def test_the_way_back_leads_to_the_row_the_list_was_left_at(make_stack: MakeStack, open_tab: OpenTab) -> None:
+    stack = make_stack().start()
+    stack.post_spans([span(f"t{n}", f"trace {n:03}", at=n / 1_000) for n in range(400)])
+    tab = open_tab(stack.url).open()
+    tab.until("document.querySelectorAll('.rows-seen [role=row]').length > 20")
+    tab.page.evaluate("document.querySelector('.trace-table').scrollTop = 6000")
+    link = tab.page.get_by_role("link", name="trace 140")
+    expect(link).to_be_visible()
+    top = tab.page.evaluate("document.querySelector('.trace-table').scrollTop")
+    link.click()
+    expect(tab.page.locator(".trace-head h1")).to_have_text("trace 140")
+    tab.page.go_back()
+    expect(link).to_be_in_viewport()
+    assert abs(tab.page.evaluate("document.querySelector('.trace-table').scrollTop") - top) < 30

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.e2e.tab import OpenTab, Tab
 from tests.fake_provider import Reply
@@ -190,3 +190,71 @@ def test_only_calls_of_a_model_can_be_run_again(lab: Lab, open_tab: OpenTab) -> 
     lab.stack.post_spans([span])
     tab = open_tab(lab.stack.url).open("/traces/tool-only?span=tool&replay=1")
     expect(tab.page.get_by_role("heading", name="Only a call of a model can be run again")).to_be_visible()
+
+
+def test_calls_and_parts_are_cards_too_and_nothing_is_escaped(lab: Lab, open_tab: OpenTab) -> None:
+    lab.fake.requests.clear()
+    lab.fake.default = Reply()
+    called = {
+        "id": "c1",
+        "type": "function",
+        "function": {"name": "get_weather", "arguments": '{"city": "Par\\u00eds"}'},
+    }
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+    messages = [
+        {"role": "user", "content": [{"type": "text", "text": "Where is this?"}, image]},
+        {"role": "assistant", "content": None, "tool_calls": [called]},
+        {"role": "tool", "tool_call_id": "c1", "content": "18C"},
+    ]
+    call = lab.record(messages, tools=json.dumps([TOOL]))
+    tab = open_tab(lab.stack.url).open(f"/traces/{call}")
+    expect(tab.page.locator("[role=row][aria-selected=true]")).to_be_visible()
+    tab.press("r")
+    arguments = tab.page.get_by_role("textbox", name="Arguments of get_weather, call 1 of message 2")
+    expect(arguments).to_have_value('{\n  "city": "París"\n}')
+    arguments.fill('{"city": "Oslo"')
+    expect(tab.page.get_by_role("alert").first).to_contain_text("The arguments of get_weather are not JSON any more")
+    arguments.fill('{"city": "Oslo"}')
+    tab.page.get_by_role("textbox", name="Text, part 1 of message 1").fill("And this?")
+    tab.press("Control+Enter")
+    lab.wait_calls(1)
+    asked = sent(lab)["messages"]
+    assert asked[0]["content"] == [{"type": "text", "text": "And this?"}, image]
+    assert asked[1]["tool_calls"] == [{**called, "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'}}]
+    assert asked[2]["content"] == "18C"
+
+
+def test_what_was_edited_is_there_after_the_page_was_loaded_again(replay: Tab) -> None:
+    edited = replay.page.get_by_role("textbox", name="Message 2", exact=True)
+    edited.fill("Weather in Rome?")
+    replay.until("Object.values(sessionStorage).some((kept) => kept.includes('Rome'))")
+    replay.page.reload()
+    expect(edited).to_have_value("Weather in Rome?")
+    replay.page.get_by_role("button", name="As recorded").click()
+    expect(edited).to_have_value("Weather in Paris?")
+    replay.page.reload()
+    expect(edited).to_have_value("Weather in Paris?")
+
+
+def test_nothing_is_run_before_its_price_was_asked_for(lab: Lab, open_tab: OpenTab) -> None:
+    lab.fake.requests.clear()
+    tab = open_tab(lab.stack.url)
+    held: list[Route] = []
+    tab.page.route("**/v1/models", lambda route: held.append(route))
+    tab.expect("503")
+    call = lab.record(MESSAGES)
+    tab.open(f"/traces/{call}")
+    expect(tab.page.locator("[role=row][aria-selected=true]")).to_be_visible()
+    tab.press("r")
+    price = tab.page.locator(".replay-price")
+    run = tab.page.get_by_role("button", name="Run", exact=False).first
+    expect(price).to_have_text("Asking what it costs…")
+    expect(run).to_be_disabled()
+    tab.press("Control+Enter")
+    held[0].fulfill(status=503, json={"detail": "No worker is there."}, headers={"retry-after": "1"})
+    expect(price).to_have_text("What it costs could not be read now.")
+    assert lab.calls() == 0
+    tab.page.unroute("**/v1/models")
+    tab.page.get_by_role("button", name="Ask again").click()
+    expect(price).to_have_text("Costs nothing: it runs on this machine.")
+    expect(run).to_be_enabled()

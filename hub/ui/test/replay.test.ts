@@ -91,8 +91,12 @@ test("what cannot be sent is named", () => {
   assert.match(wrongDraft({ ...draft, temperature: "3" })!, /0 to 2/);
   assert.match(wrongDraft({ ...draft, maxTokens: "1.5" })!, /whole number/);
   assert.match(wrongDraft({ ...draft, model: " " })!, /model/);
-  draft.cards[1]!.body = "[{";
-  assert.match(wrongDraft(draft)!, /Message 2: .*JSON/);
+  const [, image] = draft.cards[1]!.parts!;
+  draft.cards[1]!.parts = [{ ...image!, text: "[{" }];
+  assert.match(wrongDraft(draft)!, /Message 2: Part 1 is not JSON/);
+  draft.cards[1]!.parts = [];
+  draft.cards[2]!.calls = [{ ...draft.cards[2]!.calls[0]!, text: "{" }];
+  assert.match(wrongDraft(draft)!, /Message 3: The arguments of look are not JSON/);
 });
 
 test("hostile values of attributes break nothing", () => {
@@ -119,4 +123,60 @@ test("the price of a run is that of the record's tokens, bounded by max tokens",
   assert.equal(priceOf(draft, { ...MODEL, local: true, input_usd_per_million: null }, ATTRIBUTES).usd, 0);
   assert.equal(modelOf({ model: "large", provider: "other" }, [MODEL]), MODEL);
   assert.equal(modelOf({ model: "none", provider: "lab" }, [MODEL]), undefined);
+});
+
+test("parts and calls are edited one by one, and what was not touched goes back to the letter", () => {
+  const given = '{"city":  "Par\\u00eds"}';
+  const odd = [
+    { id: "c1", type: "function", function: { name: "look", arguments: given }, extra_content: { google: 1 } },
+    { id: "c2", type: "custom", custom: { name: "run", input: "print(1)" } },
+    { type: "tool_use", id: "c3", name: "add", input: { a: 1 } },
+    { strange: true },
+    null,
+    7,
+  ];
+  const content = [
+    "plain",
+    { type: "text", text: "said", cache_control: {} },
+    { type: "image_url", image_url: {} },
+    null,
+  ];
+  for (const message of [
+    { role: "assistant", content: null, tool_calls: odd },
+    { role: "user", content },
+    { role: "user", content: { type: "text", text: "one part, no list" } },
+    { role: "user", content: 5 },
+    { role: "assistant", content: "x", tool_calls: [] },
+    { role: "assistant", content: "x", tool_calls: "[]" },
+  ]) {
+    const attributes = { "llm.prompt": JSON.stringify([message]) };
+    const draft = draftOf(attributes);
+    assert.deepEqual(draft.cards.map(messageOf), [message]);
+    assert.deepEqual(modifications(draft, attributes), {});
+  }
+  const [card] = draftOf({ "llm.prompt": JSON.stringify([{ role: "assistant", content, tool_calls: odd }]) }).cards;
+  assert.deepEqual(
+    card!.calls.map(({ name, text }) => [name, text.replace(/\s+/g, "")]),
+    [
+      ["look", '{"city":"París"}'],
+      ["run", "print(1)"],
+      ["add", '{"a":1}'],
+      [null, '{"strange":true}'],
+      [null, "null"],
+      [null, "7"],
+    ],
+  );
+  card!.calls = card!.calls.map((call, i) => (i < 3 ? { ...call, text: i === 1 ? "print(2)" : '{"b": 2}' } : call));
+  card!.calls = card!.calls.map((call, i) => (i === 0 ? { ...call, name: "see" } : call));
+  card!.parts = card!.parts!.map((part, i) => (i < 2 ? { ...part, text: `new ${i}` } : part));
+  assert.deepEqual(messageOf(card!), {
+    role: "assistant",
+    content: ["new 0", { type: "text", text: "new 1", cache_control: {} }, content[2], null],
+    tool_calls: [
+      { id: "c1", type: "function", function: { name: "see", arguments: '{"b": 2}' }, extra_content: { google: 1 } },
+      { id: "c2", type: "custom", custom: { name: "run", input: "print(2)" } },
+      { type: "tool_use", id: "c3", name: "add", input: { b: 2 } },
+      ...odd.slice(3),
+    ],
+  });
 });

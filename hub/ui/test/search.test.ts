@@ -25,6 +25,7 @@ test("a place of the joined text is one of a piece", () => {
 
 test("a snippet's offsets count characters, not halves of them", () => {
   assert.deepEqual(snippet("😀 boom: needle!", [8, 14]), ["😀 boom: ", "needle", "!"]);
+  assert.deepEqual(snippet(`${"a".repeat(60)}needle`, [60, 66]), [`…${"a".repeat(36)}`, "needle", ""]);
 });
 
 test("server-sent events are whole however they are cut", () => {

@@ -4,6 +4,7 @@ import type { SearchHit } from "../api/schema.ts";
 import { type Command, commands } from "../app/commands.ts";
 import { overlay } from "../app/overlays.ts";
 import { address, go } from "../app/route.ts";
+import { onReturn } from "../live/connection.ts";
 import { age, exact, moment } from "../model/format.ts";
 import { snippet } from "../model/hits.ts";
 import { now } from "../state/clock.ts";
@@ -38,6 +39,8 @@ export function Palette() {
   const list = useRef<HTMLUListElement>(null);
   const search = useMemo(() => new Search(), []);
   useEffect(() => () => search.leave(), []);
+  const said = useRef(text);
+  said.current = text;
 
   const searching = text.trim() !== "";
   const matching = found(commands.value, text).slice(0, searching ? COMMANDS_BESIDE : undefined);
@@ -60,6 +63,14 @@ export function Palette() {
     // after the dialog has given the focus back
     setTimeout(() => (command ? command.run() : go(hitAddress(hit!, result!.query))));
   };
+  // as the words of the failure promise: it goes on by itself
+  useEffect(
+    () =>
+      onReturn(() => {
+        if (search.failure.peek() !== null) search.ask(said.current);
+      }),
+    [],
+  );
   return (
     <Dialog title="Search and commands" bare class="palette" close={close}>
       <input

@@ -21,6 +21,8 @@ interface Props {
   /** Called after scrolling and when `count` changes, with the first and last row in sight. */
   onView?(first: number, last: number, atTop: boolean): void;
   handle?: Ref<VirtualHandle>;
+  /** The row that is on top at first. */
+  startAt?: number;
   class?: string;
   /** Attributes of the scrolling element: role, labels, keys. */
   attributes?: HTMLAttributes<HTMLDivElement>;
@@ -38,6 +40,10 @@ export function VirtualRows(props: Props) {
     const element = scroller.current!;
     const measure = () => setHeight(element.clientHeight);
     measure();
+    if (props.startAt) {
+      element.scrollTop = props.startAt * rowHeight;
+      setTop(element.scrollTop);
+    }
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     return () => observer.disconnect();

@@ -34,12 +34,16 @@ export function pieceAt(starts: readonly number[], at: number): { piece: number;
   return { piece: low, offset: at - starts[low]! };
 }
 
+/** Characters before a match that are shown: the line is as wide as its window, and the match has to be on it. */
+const BEFORE_MAX = 36;
+
 /** A snippet as what stands before the match, the match, and what stands after. The offsets count characters as the
  * server does, which are code points. */
 export function snippet(context: string, offsets: readonly [number, number]): [string, string, string] {
   const points = Array.from(context);
+  const from = Math.max(0, offsets[0] - BEFORE_MAX);
   return [
-    points.slice(0, offsets[0]).join(""),
+    (from > 0 ? "…" : "") + points.slice(from, offsets[0]).join(""),
     points.slice(offsets[0], offsets[1]).join(""),
     points.slice(offsets[1]).join(""),
   ];

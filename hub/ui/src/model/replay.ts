@@ -1,6 +1,7 @@
 // A recorded call of a model as something to edit: its messages as cards, its settings as fields, and back as what is to
 // differ from the record. Pure.
 import type { Model, NewOutput, ReplayRun } from "../api/schema.ts";
+import { callOf, isBroken, type Piece, partOf, written } from "./pieces.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -8,11 +9,14 @@ export interface Card {
   /** Stays the same while cards are moved. */
   key: number;
   role: string;
-  /** What is edited: text, or the JSON of content that is no text alone. */
+  /** What is edited, of a message that is a text. */
   body: string;
-  kind: "text" | "json";
-  /** The JSON of the tool calls the message makes; "" when it makes none. */
-  calls: string;
+  /** What is edited, of a message in parts; null of one that is a text. */
+  parts: readonly Piece[] | null;
+  /** Its content is one part, and no list of parts. */
+  alone: boolean;
+  /** The tool calls the message makes. */
+  calls: readonly Piece[];
   /** Everything else of the message, kept as it was recorded. */
   rest: Fields;
 }
@@ -81,13 +85,19 @@ function cardsOf(prompt: unknown): Card[] {
   return messagesOf(prompt).map((message, key) => {
     const { role, content, tool_calls, ...rest } = message;
     const plain = typeof content === "string" || content === null || content === undefined;
+    const calls = Array.isArray(tool_calls) && tool_calls.length > 0 ? tool_calls : null;
     return {
       key,
       role: text(role),
-      body: plain ? text(content) : JSON.stringify(content, null, 2),
-      kind: plain ? "text" : "json",
-      calls: Array.isArray(tool_calls) && tool_calls.length > 0 ? JSON.stringify(tool_calls, null, 2) : "",
-      rest: "content" in message && content === null ? { ...rest, content } : rest,
+      body: text(content),
+      parts: plain ? null : (Array.isArray(content) ? content : [content]).map(partOf),
+      alone: !plain && !Array.isArray(content),
+      calls: (calls ?? []).map(callOf),
+      rest: {
+        ...rest,
+        ...("content" in message && content === null ? { content } : {}),
+        ...("tool_calls" in message && calls === null ? { tool_calls } : {}),
+      },
     };
   });
 }
@@ -105,16 +115,21 @@ export function toolsOf(attributes: Fields): string[] {
 
 /** Why a card cannot be sent, or null. */
 export function wrongWith(card: Card): string | null {
-  if (card.kind === "json" && typeof decoded(card.body) === "string") return "The content is not JSON any more.";
-  if (card.calls !== "" && !Array.isArray(decoded(card.calls))) return "The tool calls are not a JSON list any more.";
+  const part = (card.parts ?? []).findIndex(isBroken);
+  if (part >= 0) return `Part ${part + 1} is not JSON any more.`;
+  const call = card.calls.find(isBroken);
+  if (call)
+    return call.name ? `The arguments of ${call.name} are not JSON any more.` : "A tool call is not JSON any more.";
   return null;
 }
 
 /** A card as the message that is sent. */
-export function messageOf({ role, body, kind, calls, rest }: Card): Fields {
+export function messageOf({ role, body, parts, alone, calls, rest }: Card): Fields {
   const { content: nothing, ...others } = rest;
-  const content = kind === "json" ? decoded(body) : body === "" && "content" in rest ? nothing : body;
-  return { role, content, ...others, ...(calls === "" ? {} : { tool_calls: decoded(calls) }) };
+  const plain = body === "" && "content" in rest ? nothing : body;
+  const pieces = parts?.map(written);
+  const content = pieces === undefined ? plain : alone ? pieces[0] : pieces;
+  return { role, content, ...others, ...(calls.length === 0 ? {} : { tool_calls: calls.map(written) }) };
 }
 
 /** Why the draft cannot be sent, or null. */
@@ -176,7 +191,9 @@ export function priceOf(draft: Draft, model: Model | undefined, attributes: Fiel
   if (!model || model.input_usd_per_million === null || model.output_usd_per_million === null)
     return { usd: null, most: null, exact: false };
   const recorded = draftOf(attributes);
-  const length = (cards: readonly Card[]) => cards.reduce((sum, card) => sum + card.body.length + card.calls.length, 0);
+  const long = (pieces: readonly Piece[]) => pieces.reduce((sum, piece) => sum + piece.text.length, 0);
+  const length = (cards: readonly Card[]) =>
+    cards.reduce((sum, card) => sum + card.body.length + long(card.parts ?? []) + long(card.calls), 0);
   const tokens = attributes["llm.tokens.input"];
   const same = JSON.stringify(draft.cards.map(messageOf)) === JSON.stringify(recorded.cards.map(messageOf));
   const grown = Math.round((length(draft.cards) - length(recorded.cards)) / 4);

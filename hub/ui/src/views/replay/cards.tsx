@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
 import { bytes, count } from "../../model/format.ts";
+import { isBroken, type Piece } from "../../model/pieces.ts";
 import { type Card, ROLES, wrongWith } from "../../model/replay.ts";
 
 interface Props {
@@ -32,7 +33,7 @@ export function Cards({ cards, change }: Props) {
   };
   const add = () => {
     const key = Math.max(-1, ...cards.map((card) => card.key)) + 1;
-    change([...cards, { key, role: "user", body: "", kind: "text", calls: "", rest: {} }]);
+    change([...cards, { key, role: "user", body: "", parts: null, alone: false, calls: [], rest: {} }]);
     focusAt(cards.length, "textarea");
   };
   const focusAt = (index: number, what: string) =>
@@ -104,7 +105,7 @@ function CardEditor({ card, number, last, edit, move, remove, between }: CardPro
             </option>
           ))}
         </select>
-        <span class="dim">{card.kind === "json" ? "parts, as JSON" : null}</span>
+        <span />
         <button
           type="button"
           class="quiet card-up"
@@ -127,19 +128,28 @@ function CardEditor({ card, number, last, edit, move, remove, between }: CardPro
           ✕
         </button>
       </header>
-      {card.calls !== "" && card.body === "" ? null : (
-        <Field
-          label={`Message ${number}`}
+      {card.parts !== null ? (
+        <Pieces
+          pieces={card.parts}
+          label={(part, i) =>
+            `${part.kind === "words" ? "Text" : part.type || "Part"}, part ${i + 1} of message ${number}`
+          }
           describedBy={wrong ? said : undefined}
-          mono={card.kind === "json"}
-          text={card.body}
-          edit={(body) => edit({ body })}
+          edit={(parts) => edit({ parts })}
         />
+      ) : card.calls.length > 0 && card.body === "" ? null : (
+        <Field label={`Message ${number}`} mono={false} text={card.body} edit={(body) => edit({ body })} />
       )}
-      {card.calls === "" ? null : (
+      {card.calls.length === 0 ? null : (
         <div class="card-calls">
-          <small class="dim">Tool calls</small>
-          <Field label={`Tool calls of message ${number}`} mono text={card.calls} edit={(calls) => edit({ calls })} />
+          <Pieces
+            pieces={card.calls}
+            label={(call, i) =>
+              `${call.name === null ? "Call" : `Arguments of ${call.name}, call`} ${i + 1} of message ${number}`
+            }
+            describedBy={wrong ? said : undefined}
+            edit={(calls) => edit({ calls })}
+          />
         </div>
       )}
       {wrong ? (
@@ -149,6 +159,58 @@ function CardEditor({ card, number, last, edit, move, remove, between }: CardPro
       ) : null}
       {between}
     </li>
+  );
+}
+
+/** Pieces of a message shown at first, and how many more at a time. */
+const PIECES = 20;
+
+interface PiecesProps {
+  pieces: readonly Piece[];
+  label(piece: Piece, index: number): string;
+  describedBy: string | undefined;
+  edit(pieces: Piece[]): void;
+}
+
+/** The parts of a message, or its tool calls: each by itself, with what it is above it. */
+function Pieces({ pieces, label, describedBy, edit }: PiecesProps) {
+  const [shown, setShown] = useState(PIECES);
+  const put = (index: number, changes: Partial<Piece>) =>
+    edit(pieces.map((piece, i) => (i === index ? { ...piece, ...changes } : piece)));
+  return (
+    <>
+      {pieces.slice(0, shown).map((piece, i) => (
+        <div key={i} class="piece">
+          {piece.name !== null ? (
+            <label class="piece-name">
+              <span class="dim">calls</span>
+              <input
+                type="text"
+                class="mono"
+                aria-label={`Name of ${label(piece, i).replace(/^Arguments of .*, /, "")}`}
+                spellcheck={false}
+                value={piece.name}
+                onInput={(event) => put(i, { name: event.currentTarget.value })}
+              />
+            </label>
+          ) : piece.kind === "json" ? (
+            <small class="dim">{piece.type || "part"}</small>
+          ) : null}
+          <Field
+            label={label(piece, i)}
+            mono={piece.kind !== "words"}
+            describedBy={isBroken(piece) ? describedBy : undefined}
+            text={piece.text}
+            edit={(text) => put(i, { text })}
+          />
+        </div>
+      ))}
+      {pieces.length > shown ? (
+        <button type="button" class="cards-between" onClick={() => setShown(shown + MORE)}>
+          {count(pieces.length - shown)} more, sent as they are: show more
+        </button>
+      ) : null}
+    </>
   );
 }
 

@@ -21,6 +21,7 @@ import {
 } from "../../model/replay.ts";
 import type { Detail } from "../../state/trace.ts";
 import { Cards } from "./cards.tsx";
+import { dropDraft, keepDraft, keptDraft } from "./drafts.ts";
 import { KeyField } from "./key_field.tsx";
 import { ReplayCall } from "./run.ts";
 import { Outcome, Runs } from "./runs.tsx";
@@ -71,25 +72,21 @@ export default function Replay({ detail, close }: Props) {
   );
 }
 
-/** A draft that was closed is there when it is opened again, for as long as the page is. */
-const drafts = new Map<string, Draft>();
-const DRAFTS_MAX = 20;
-
 function Bench({ span }: { span: Span }) {
   const { attributes } = span;
   const id = `${span.trace_id}/${span.span_id}`;
-  const [draft, setDraft] = useState<Draft>(() => drafts.get(id) ?? draftOf(attributes));
+  const [draft, setDraft] = useState<Draft>(() => keptDraft(id) ?? draftOf(attributes));
   const [times, setTimes] = useState(1);
   const [models, setModels] = useState<readonly Model[]>([]);
   const [keys, setKeys] = useState<readonly KeyInfo[]>([]);
+  /** Nothing is run before its price and its key are known, or known not to be had. */
+  const [asked, setAsked] = useState<"asking" | "known" | "unknown">("asking");
   const [runs, setRuns] = useState<readonly ReplayRun[]>([]);
   const [unread, setUnread] = useState<Failure | null>(null);
 
   const change = (changes: Partial<Draft>) => {
     const changed = { ...draft, ...changes };
-    drafts.delete(id);
-    drafts.set(id, changed);
-    if (drafts.size > DRAFTS_MAX) drafts.delete(drafts.keys().next().value!);
+    keepDraft(id, changed);
     setDraft(changed);
   };
   const readRuns = async () => {
@@ -103,16 +100,20 @@ function Bench({ span }: { span: Span }) {
   const readKeys = async () => {
     const answer = await ask("GET /v1/settings/api-keys");
     if (answer.ok) setKeys(answer.value);
+    return answer.ok;
+  };
+  const readPrices = async () => {
+    setAsked("asking");
+    const [keysRead, answer] = await Promise.all([readKeys(), ask("GET /v1/models")]);
+    if (answer.ok) setModels(answer.value.models);
+    setAsked(keysRead && answer.ok ? "known" : "unknown");
   };
   const latest = useRef(readRuns);
   latest.current = readRuns;
   const call = useMemo(() => new ReplayCall(() => void latest.current()), []);
   useEffect(() => {
     void readRuns();
-    void readKeys();
-    void ask("GET /v1/models").then((answer) => {
-      if (answer.ok) setModels(answer.value.models);
-    });
+    void readPrices();
     return () => call.leave();
   }, []);
 
@@ -125,7 +126,7 @@ function Bench({ span }: { span: Span }) {
   const wrong = useMemo(() => wrongDraft(draft), [draft]);
   const changed = useMemo(() => modifications(draft, attributes), [draft, attributes]);
   const run = () => {
-    if (running || wrong !== null || missing) return;
+    if (running || wrong !== null || missing || asked === "asking") return;
     void call.start({
       span_id: span.span_id,
       trace_id: span.trace_id,
@@ -199,15 +200,31 @@ function Bench({ span }: { span: Span }) {
               </p>
             )}
             <p class="buttons">
-              <button type="button" class="primary" disabled={running || wrong !== null || missing} onClick={run}>
+              <button
+                type="button"
+                class="primary"
+                disabled={running || wrong !== null || missing || asked === "asking"}
+                onClick={run}
+              >
                 {times > 1 ? `Run ${times} times` : "Run"} <Key keys="Ctrl+Enter" />
               </button>
-              <span class="replay-price">{told(priceOf(draft, model, attributes), times)}</span>
+              <span class="replay-price" role="status">
+                {asked === "asking"
+                  ? "Asking what it costs…"
+                  : asked === "unknown" && model === undefined
+                    ? "What it costs could not be read now."
+                    : told(priceOf(draft, model, attributes), times)}
+              </span>
+              {asked === "unknown" ? (
+                <button type="button" onClick={() => void readPrices()}>
+                  Ask again
+                </button>
+              ) : null}
               {Object.keys(changed).length > 0 ? (
                 <button
                   type="button"
                   onClick={() => {
-                    drafts.delete(id);
+                    dropDraft(id);
                     setDraft(draftOf(attributes));
                   }}
                 >

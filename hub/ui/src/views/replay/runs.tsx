@@ -37,10 +37,16 @@ export function Outcome({ span, runs, first }: { span: Span; runs: readonly Repl
     <>
       <Figures recorded={recorded} runs={looked} />
       <p class="buttons" role="group" aria-label="How to show the difference">
-        <button type="button" aria-pressed={!sides.value} onClick={() => (sides.value = false)}>
+        <button type="button" aria-pressed={!sides.value || looked.length > 1} onClick={() => (sides.value = false)}>
           Inline
         </button>
-        <button type="button" aria-pressed={sides.value} onClick={() => (sides.value = true)}>
+        <button
+          type="button"
+          aria-pressed={sides.value && looked.length === 1}
+          disabled={looked.length > 1}
+          title={looked.length > 1 ? "Several runs stand beside each other already" : undefined}
+          onClick={() => (sides.value = true)}
+        >
           Side by side
         </button>
       </p>

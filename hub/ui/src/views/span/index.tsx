@@ -34,7 +34,7 @@ export function SpanPane({ store, node, select }: Props) {
       <header>
         <h2>
           <TypeMark type={span.span_type} />
-          <span>{span.name || "(no name)"}</span>
+          <span title={span.name}>{span.name || "(no name)"}</span>
         </h2>
         <ul class="figures">
           <li>{typeName(span.span_type)}</li>

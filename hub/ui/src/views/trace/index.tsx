@@ -142,8 +142,8 @@ function useTraceCommands(
     select(all[all.indexOf(chosen) + step]);
   };
   const neighbour = (step: number) => {
-    const at = traces.list.indexOf(traceId);
-    const trace = at < 0 ? undefined : traces.list.at(at + step);
+    const at = traces.indexOf(traceId);
+    const trace = at < 0 ? undefined : traces.at(at + step);
     if (trace) go(tracePath(trace.trace_id));
     else if (at < 0) toast("[ and ] go through the list a trace was opened from; this one was opened by its link.");
     else toast(`No trace of the list stands ${step < 0 ? "before" : "after"} this one.`);

@@ -10,7 +10,7 @@ import { rowHeight } from "../../state/density.ts";
 
 const INDENT = 14;
 /** Beyond this depth rows are not moved further in: their level is told by ARIA, and the name has to stay in sight. */
-const DEPTH_SHOWN = 18;
+const DEPTH_SHOWN = 10;
 
 export interface SpanRowProps {
   node: Node;
@@ -79,7 +79,7 @@ export function SpanRow(props: SpanRowProps) {
           <OutcomeMark outcome={outcome} />
         ) : null}
         {node.orphan ? (
-          <small class="dim" title={`Its parent ${span.parent_span_id} is not in the trace`}>
+          <small class="dim" title={`Its parent ${span.parent_span_id} is not in the trace, or stands below it`}>
             no parent
           </small>
         ) : null}
@@ -95,7 +95,8 @@ export function SpanRow(props: SpanRowProps) {
         {place === null ? null : (
           <span
             class={`bar type-${span.span_type} bar-${outcome}`}
-            style={{ left: `${place.left * 100}%`, width: `${place.width * 100}%` }}
+            // the shortest bar is to be seen at the end, too
+            style={{ left: `min(${place.left * 100}%, 100% - 3px)`, width: `${place.width * 100}%` }}
           />
         )}
       </div>

@@ -21,7 +21,9 @@ interface Props {
 export function FilterBar({ text, field, refused, change }: Props) {
   const [typed, setTyped] = useState(text);
   const [settled, setSettled] = useState(true);
-  const [offer, setOffer] = useState<Completion | null>(null);
+  /** Where in the text something is offered; null where nothing is. What is offered follows from it and from the text:
+   * kept beside them it was once that of the letters before, and completed in their place. */
+  const [caret, setCaret] = useState<number | null>(null);
   const [chosen, setChosen] = useState(-1);
   const [values, setValues] = useState<Known>({ models: [], sessions: [] });
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -33,13 +35,10 @@ export function FilterBar({ text, field, refused, change }: Props) {
     sent.current = text;
     clearTimeout(timer.current);
     setTyped(text);
-    setOffer(null);
+    setCaret(null);
   }
   useEffect(() => () => clearTimeout(timer.current), []);
-  useEffect(() => {
-    // what is known has come after the first letters
-    if (offer !== null) setOffer(complete(typed, field.current?.selectionStart ?? typed.length, vocabulary(values)));
-  }, [values]);
+  const offer: Completion | null = caret === null ? null : complete(typed, caret, vocabulary(values));
 
   const apply = (value: string) => {
     clearTimeout(timer.current);
@@ -47,10 +46,10 @@ export function FilterBar({ text, field, refused, change }: Props) {
     sent.current = value.trim();
     change(value.trim());
   };
-  const edit = (value: string, caret: number) => {
+  const edit = (value: string, at: number) => {
     setTyped(value);
     setSettled(false);
-    setOffer(complete(value, caret, vocabulary(values)));
+    setCaret(at);
     setChosen(-1);
     clearTimeout(timer.current);
     timer.current = setTimeout(() => apply(value), APPLY_MS);
@@ -61,13 +60,13 @@ export function FilterBar({ text, field, refused, change }: Props) {
     const open = /[:>]$/.test(option.insert);
     const rest = typed.slice(offer.end);
     const value = typed.slice(0, offer.at) + option.insert + (open || rest.startsWith(" ") ? "" : " ") + rest;
-    const caret = offer.at + option.insert.length + (open ? 0 : 1);
-    edit(value, caret);
+    const after = offer.at + option.insert.length + (open ? 0 : 1);
+    edit(value, after);
     if (!open) {
-      setOffer(null);
+      setCaret(null);
       apply(value);
     }
-    requestAnimationFrame(() => field.current?.setSelectionRange(caret, caret));
+    requestAnimationFrame(() => field.current?.setSelectionRange(after, after));
   };
 
   const { errors } = parseFilter(typed);
@@ -102,11 +101,9 @@ export function FilterBar({ text, field, refused, change }: Props) {
           onInput={(event) =>
             edit(event.currentTarget.value, event.currentTarget.selectionStart ?? event.currentTarget.value.length)
           }
-          onClick={(event) =>
-            setOffer(complete(typed, event.currentTarget.selectionStart ?? typed.length, vocabulary(values)))
-          }
+          onClick={(event) => setCaret(event.currentTarget.selectionStart ?? typed.length)}
           onBlur={() => {
-            setOffer(null);
+            setCaret(null);
             if (!settled) apply(typed);
           }}
           onKeyDown={(event) => {
@@ -117,12 +114,12 @@ export function FilterBar({ text, field, refused, change }: Props) {
                 setChosen(
                   (chosen + step + offer.options.length + (chosen < 0 && step < 0 ? 1 : 0)) % offer.options.length,
                 );
-              else setOffer(complete(typed, event.currentTarget.selectionStart ?? typed.length, vocabulary(values)));
+              else setCaret(event.currentTarget.selectionStart ?? typed.length);
             } else if (event.key === "Enter") {
               event.preventDefault();
               if (open && chosen >= 0) take(chosen);
               else {
-                setOffer(null);
+                setCaret(null);
                 apply(typed);
               }
             } else if (event.key === "Tab" && open && chosen >= 0) {
@@ -130,7 +127,7 @@ export function FilterBar({ text, field, refused, change }: Props) {
               take(chosen);
             } else if (event.key === "Escape") {
               event.preventDefault();
-              if (open) setOffer(null);
+              if (open) setCaret(null);
               else event.currentTarget.blur();
             }
           }}

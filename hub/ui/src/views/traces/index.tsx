@@ -165,12 +165,20 @@ export default function TracesView() {
               {list.newest ? "Paused" : "Sorted"}, {exact(list.held)} new ↑
             </button>
           ) : null}
-          <TraceTable list={list} sort={sort} active={active} setActive={setActive} handle={table} />
+          <TraceTable
+            list={list}
+            sort={sort}
+            active={active}
+            setActive={setActive}
+            handle={table}
+            startAt={kept.shown === location.search ? kept.top : 0}
+            onTop={(first) => Object.assign(kept, { top: first, shown: location.search })}
+          />
         </>
       )}
     </div>
   );
 }
 
-/** Which row was the last one looked at: it is marked again for who comes back. */
-const kept: { active: string | null } = { active: null };
+/** Which row was the last one looked at, and which was on top: the list is as it was for who comes back. */
+const kept: { active: string | null; top: number; shown: string } = { active: null, top: 0, shown: "" };

@@ -1,9 +1,8 @@
 // Above the list: four numbers, and when the traces were. A stretch of it that is brushed becomes since: and until:.
-import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../../api/client.ts";
 import type { TrendBucket } from "../../api/schema.ts";
-import { setQuery } from "../../app/route.ts";
+import { route, setQuery } from "../../app/route.ts";
 import { parseFilter, toQuery, withTerm } from "../../model/filter.ts";
 import { cost, count, exact, moment, plural } from "../../model/format.ts";
 import { type Bar, barsOf, brushed, totalsOf, written } from "../../model/histogram.ts";
@@ -17,11 +16,10 @@ const SPANS = [
 /** Live lists change many times a second; the numbers need not. */
 const AGAIN_MS = 5_000;
 
-const chosen = signal<(typeof SPANS)[number]>(SPANS[1]);
-
 export function Overview({ filterText }: { filterText: string }) {
   const [buckets, setBuckets] = useState<readonly TrendBucket[] | null>(null);
-  const shown = chosen.value;
+  const wanted = route.value.query.get("range");
+  const shown = SPANS.find(({ id }) => id === wanted) ?? SPANS[1];
   const asked = useRef(0);
   const version = traces.version.value;
   useEffect(() => {
@@ -60,7 +58,8 @@ export function Overview({ filterText }: { filterText: string }) {
         value={shown.id}
         onChange={(event) => {
           asked.current = 0;
-          chosen.value = SPANS.find(({ id }) => id === event.currentTarget.value) ?? SPANS[1];
+          const { value } = event.currentTarget;
+          setQuery({ range: value === SPANS[1].id ? null : value });
         }}
       >
         {SPANS.map(({ id, title }) => (

@@ -42,9 +42,12 @@ interface Props {
   active: string | null;
   setActive(id: string): void;
   handle: Ref<VirtualHandle>;
+  /** The row that was on top when the list was left. */
+  startAt: number;
+  onTop(first: number): void;
 }
 
-export function TraceTable({ list, sort, active, setActive, handle }: Props) {
+export function TraceTable({ list, sort, active, setActive, handle, startAt, onTop }: Props) {
   // the list is the same object while it changes: this is what says that it has
   traces.version.value;
   const at = active === null ? -1 : traces.indexOf(active);
@@ -55,7 +58,9 @@ export function TraceTable({ list, sort, active, setActive, handle }: Props) {
       rowHeight={rowHeight.value}
       headHeight={HEAD}
       handle={handle}
+      startAt={startAt}
       onView={(first, last, atTop) => {
+        onTop(first);
         traces.setHold(!atTop);
         traces.ensure(first, last);
       }}
