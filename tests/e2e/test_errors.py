@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.e2e.runs import new_id, refund_agent, span
 from tests.e2e.tab import AWAY, OpenTab, Tab
@@ -71,6 +71,8 @@ def test_a_bad_import_names_the_field_or_the_line(stack: Stack, tab: Tab, tmp_pa
     file.write_text('{"version": "1",\n "format": beacon}')
     tab.page.get_by_label("Files to import").first.set_input_files(file)
     expect(alert).to_contain_text("That is line 2, column 12")
+    tab.page.evaluate(DROP, ["empty.json", '{"traces": []}'])
+    expect(alert).to_contain_text("The file holds no trace")
     tab.page.evaluate(DROP, ["other.json", '{"hello": 1}'])
     expect(alert).to_contain_text("export of format")
 
@@ -101,7 +103,31 @@ def test_a_call_of_a_model_that_failed_says_who_and_why(stack: Stack, tab: Tab) 
     tab.open(f"/traces/{run}")
     pane = tab.page.get_by_role("region", name="Span", exact=True)
     expect(pane).to_contain_text(said)
-    expect(pane).to_contain_text("gpt-4o")
+    expect(pane.locator(".facts")).to_contain_text("provideropenai")
+
+
+def test_a_span_that_cannot_be_read_is_not_asked_for_without_end(stack: Stack, tab: Tab) -> None:
+    run = new_id()
+    stack.post_spans([span(run, "one", lasts=None, status="unset", attributes={"key": "value of it"})])
+    asked: list[str] = []
+
+    def fail(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=500, json={"detail": "A bug, in the log under 1a2b."})
+
+    tab.page.route("**/v1/spans/*", fail)
+    tab.expect("500")
+    tab.open(f"/traces/{run}")
+    pane = tab.page.get_by_role("region", name="Span", exact=True)
+    expect(pane.get_by_role("alert")).to_contain_text("under 1a2b")
+    # every one of these draws the page anew
+    for n in range(5):
+        stack.post_spans([span(run, f"more {n}")])
+        expect(tab.page.get_by_role("row", name=f"more {n}")).to_be_visible()
+    assert len(asked) <= 2
+    tab.page.unroute("**/v1/spans/*")
+    pane.get_by_role("button", name="Try again").click()
+    expect(pane).to_contain_text("value of it")
 
 
 def test_a_full_disk_is_said_and_what_is_shown_stays(stack: Stack, tab: Tab) -> None:

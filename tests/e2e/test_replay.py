@@ -201,7 +201,7 @@ def test_calls_and_parts_are_cards_too_and_nothing_is_escaped(lab: Lab, open_tab
         "function": {"name": "get_weather", "arguments": '{"city": "Par\\u00eds"}'},
     }
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "user", "content": [{"type": "text", "text": "Where is this?"}, image]},
         {"role": "assistant", "content": None, "tool_calls": [called]},
         {"role": "tool", "tool_call_id": "c1", "content": "18C"},

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -175,3 +178,75 @@ def test_a_program_that_was_killed_leaves_spans_that_say_they_were_interrupted(
     # it was only silent: what it sends next is taken for what it is
     stack.post_spans([span(run, "agent")])
     expect(tab.page.get_by_role("row").filter(has_text="agent")).not_to_contain_text("interrupted")
+
+
+def test_keys_that_copy_hide_and_lead_back(stack: Stack, tab: Tab) -> None:
+    run = new_id()
+    stack.post_spans([span(run, "agent"), span(run, "tool", parent="agent", attributes={"deep": [1]})])
+    tab.open(f"/?filter={run}")
+    tab.open(f"/traces/{run}?span={run}-tool")
+    page = tab.page
+    page.evaluate("navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve(); }")
+    expect(page.locator("[role=row][aria-selected=true]")).to_contain_text("tool")
+    tab.press("y")
+    tab.until("window.copied === location.href")
+    tab.press("x")
+    tab.until("window.copied.startsWith('{')")
+    assert json.loads(page.evaluate("window.copied"))["attributes"] == {"deep": [1]}
+    pane = page.get_by_role("region", name="Span", exact=True)
+    expect(pane).to_be_visible()
+    tab.press("Control+\\")
+    expect(pane).to_be_hidden()
+    tab.press("Control+\\")
+    expect(pane).to_be_visible()
+    tab.press("e")
+    expect(page.get_by_text("This trace has no error.")).to_be_visible()
+    tab.press("l")
+    expect(page.get_by_text("This trace has no call of a model.")).to_be_visible()
+    # from the span to the tree, from the tree to the list
+    tab.press("Enter")
+    expect(pane).to_be_focused()
+    tab.press("Escape")
+    expect(page.get_by_role("treegrid")).to_be_focused()
+    tab.press("Escape")
+    expect(page.get_by_role("grid", name="Traces")).to_be_visible()
+
+
+def test_what_a_row_says_in_figures(stack: Stack, tab: Tab) -> None:
+    run = new_id()
+    stack.post_spans(refund_agent(run))
+    tab.open("/?filter=support")
+    row = tab.page.locator(".rows-seen .trace-row").filter(has_text="support_agent").first
+    figures = [row.locator(f".cell-{name}").inner_text() for name in ("duration", "spans", "tokens", "cost", "model")]
+    assert figures == ["14.2 s", "5", "857", "$0.0026", "gpt-4o"]
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", row.locator(".cell-started").inner_text())
+    tab.open(f"/traces/{run}")
+    call = tab.page.get_by_role("row", name="gpt-4o")
+    figures = [call.locator(f".cell-{name}").inner_text() for name in ("duration", "tokens", "cost")]
+    assert figures == ["2.5 s", "857", "$0.0026"]
+
+
+def test_a_span_that_runs_grows(stack: Stack, tab: Tab) -> None:
+    run = new_id()
+    stack.post_spans([span(run, "agent", lasts=None, status="unset"), span(run, "done", parent="agent", lasts=2)])
+    tab.open(f"/traces/{run}")
+    running = tab.page.get_by_role("row", name="agent")
+    duration = running.locator(".cell-duration")
+    expect(duration).to_contain_text("s")
+    was = duration.inner_text()
+    share = "document.querySelector('[data-span$=-done] .bar').getBoundingClientRect().width"
+    width = tab.page.evaluate(share)
+    expect(duration).not_to_have_text(was)
+    tab.until(f"{share} < {width}")  # the same two seconds are less of the whole
+    expect(running.locator(".bar")).to_have_class(re.compile("bar-running"))
+
+
+def test_attributes_no_field_shows_stand_below(stack: Stack, tab: Tab) -> None:
+    run = new_id()
+    attributes = {"tool.name": "t", "tool.input": "1", "tool.error": "no such city", "other": "x"}
+    stack.post_spans([span(run, "tool", span_type="tool_use", attributes=attributes)])
+    tab.open(f"/traces/{run}")
+    tab.page.get_by_text("Other attributes (2)").click()
+    rest = tab.page.locator("details.rest")
+    expect(rest).to_contain_text("no such city")
+    expect(rest).not_to_contain_text("tool.input")

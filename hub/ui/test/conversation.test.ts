@@ -102,3 +102,39 @@ test("nothing that may stand there breaks it", () => {
     readAnswer({ "llm.completion": value, "llm.tool_calls": value, "llm.reasoning": value });
   }
 });
+
+test("items of OpenAI's Responses API are said by who says them, and Google's parts are known by their fields", () => {
+  const items = [
+    { role: "user", content: "Add" },
+    { type: "reasoning", summary: [{ type: "summary_text", text: "hm" }] },
+    { type: "function_call", call_id: "c1", name: "add", arguments: '{"a":1}' },
+    { type: "custom_tool_call", call_id: "c2", name: "run", input: "print(1)" },
+    { type: "function_call_output", call_id: "c1", output: "1" },
+    { type: "custom_tool_call_output", call_id: "c2", output: "ok" },
+  ];
+  assert.deepEqual(kinds(items), [
+    ["user", "text"],
+    ["assistant", "reasoning"],
+    ["assistant", "call"],
+    ["assistant", "call"],
+    ["tool", "result"],
+    ["tool", "result"],
+  ]);
+  assert.equal(pairs(readPrompt(items)).size, 4);
+  for (const [call, response, data] of [
+    ["functionCall", "functionResponse", "inlineData"],
+    ["function_call", "function_response", "inline_data"],
+  ] as const) {
+    const prompt = [
+      { role: "user", parts: [{ text: "See" }, { [data]: { mimeType: "image/gif", data: "R0lG" } }] },
+      { role: "model", parts: [{ text: "hm", thought: true }, { [call]: { name: "look", args: { a: 1 } } }] },
+      { role: "user", parts: [{ [response]: { name: "look", response: { b: 2 } } }] },
+    ];
+    assert.deepEqual(kinds(prompt), [
+      ["user", "text", "image"],
+      ["assistant", "reasoning", "call"],
+      ["user", "result"],
+    ]);
+    assert.equal(pairs(readPrompt(prompt)).size, 2);
+  }
+});

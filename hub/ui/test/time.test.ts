@@ -75,6 +75,14 @@ test("the critical path goes back from the end along what ended last", () => {
   ]);
   assert.deepEqual([...criticalPath(tree, 0)].sort(), ["dns", "fetch", "plan", "read", "root"]);
   assert.equal(criticalPath(buildTree([]), 0).size, 0);
+  // begun and not waited for: the trace lasts as long as they do
+  const async_ = buildTree([
+    lasting("root", null, 0, 3),
+    lasting("job", "root", 1, 53),
+    lasting("step", "job", 2, 50),
+    lasting("short", "root", 1, 2),
+  ]);
+  assert.deepEqual([...criticalPath(async_, 0)].sort(), ["job", "root", "step"]);
 });
 
 test("a chain of 100,000 is no stack overflow", () => {

@@ -7,6 +7,13 @@ test("a text is taken for JSON where it is an object or a list", () => {
   for (const text of ["17", '"a"', "{", "[1,]", "plain", ""]) assert.equal(jsonIn(text), undefined);
 });
 
+test("JSON in a JSON text is taken apart, also twice", () => {
+  assert.deepEqual(jsonIn(JSON.stringify('{"a":1}')), { a: 1 });
+  assert.deepEqual(jsonIn(JSON.stringify(JSON.stringify("[1]"))), [1]);
+  assert.equal(jsonIn('"only words"'), undefined);
+  assert.equal(jsonIn('"null"'), undefined);
+});
+
 test("JSON that is nested beyond reason stays text", () => {
   const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
   assert.equal(typeof jsonIn(nested(150)), "object");

@@ -8,6 +8,8 @@ interface Props {
   label: string;
   /** The first pane's share of the width when nothing is kept. */
   initial: number;
+  /** The first pane has all the room; the second stays as it is, out of sight. */
+  alone?: boolean;
   first: ComponentChildren;
   second: ComponentChildren;
 }
@@ -16,7 +18,7 @@ const LEAST = 0.2;
 const MOST = 0.85;
 const STEP = 0.02;
 
-export function Split({ id, label, initial, first, second }: Props) {
+export function Split({ id, label, initial, alone = false, first, second }: Props) {
   const key = `beacon.split.${id}`;
   const [share, setShare] = useState(() => kept(key) ?? initial);
   const box = useRef<HTMLDivElement>(null);
@@ -30,7 +32,7 @@ export function Split({ id, label, initial, first, second }: Props) {
     }
   };
   return (
-    <div class="split" ref={box} style={{ "--share": `${share * 100}%` }}>
+    <div class={`split${alone ? " split-alone" : ""}`} ref={box} style={{ "--share": `${share * 100}%` }}>
       <div class="split-first">{first}</div>
       <div
         class="split-line"

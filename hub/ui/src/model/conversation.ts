@@ -66,7 +66,7 @@ export function readCalls(value: unknown): Call[] {
   const calls: Call[] = [];
   for (const one of Array.isArray(list) ? list : []) {
     if (!isObject(one)) continue;
-    const at = isObject(one.function) ? one.function : one;
+    const at = isObject(one.function) ? one.function : isObject(one.custom) ? one.custom : one;
     const input = at.arguments ?? at.input ?? at.args;
     calls.push({
       kind: "call",
@@ -88,7 +88,11 @@ function readMessage(value: unknown, role: string): Message {
     const output = resultOf(content ?? value.output);
     return { role: "tool", name, parts: [{ kind: "result", id, name, output, failed: value.is_error === true }] };
   }
-  if (content === undefined && value.role === undefined) return { role: said, name, parts: [readPart(value)] };
+  if (value.role === undefined && (content === undefined || value.type === "reasoning")) {
+    // an item of OpenAI's Responses API, where what a model does in its turn stands beside its messages
+    const part = readPart(value);
+    return { role: SPEAKERS.get(part.kind) ?? said, name, parts: [part] };
+  }
   const parts: Part[] = [];
   const reasoning = value.reasoning_content ?? value.reasoning;
   if (reasoning) parts.push(...readContent(reasoning).map(asReasoning));
@@ -97,6 +101,12 @@ function readMessage(value: unknown, role: string): Message {
   if (text(value.refusal) !== null) parts.push({ kind: "other", what: "refusal", value: value.refusal });
   return { role: said === "model" ? "assistant" : said, name, parts };
 }
+
+const SPEAKERS = new Map<Part["kind"], string>([
+  ["call", "assistant"],
+  ["reasoning", "assistant"],
+  ["result", "tool"],
+]);
 
 // no object: that answers to "constructor", too
 const ROLES = new Map([
@@ -128,6 +138,7 @@ function readPart(part: unknown): Part {
     case "tool_use":
     case "tool_call":
     case "function_call":
+    case "custom_tool_call":
     case "server_tool_use":
       return {
         kind: "call",
@@ -138,6 +149,7 @@ function readPart(part: unknown): Part {
     case "tool_result":
     case "tool_call_response":
     case "function_call_output":
+    case "custom_tool_call_output":
       return {
         kind: "result",
         id: text(part.tool_use_id) ?? text(part.call_id) ?? text(part.id),
@@ -148,13 +160,54 @@ function readPart(part: unknown): Part {
     case "thinking":
     case "reasoning":
     case "redacted_thinking": {
-      const thought = text(part.thinking) ?? said ?? text(part.summary);
+      const thought = text(part.thinking) ?? said ?? text(part.summary) ?? summed(part.summary) ?? summed(part.content);
       return thought === null ? { kind: "other", what: type, value: part } : { kind: "reasoning", text: thought };
     }
     default:
+      if (type === "") {
+        const google = ofGoogle(part);
+        if (google !== null) return google;
+      }
       if (said !== null && (type === "" || type.endsWith("text"))) return { kind: "text", text: said };
       return { kind: "other", what: type || "part", value: part };
   }
+}
+
+/** The texts of a list of parts, as OpenAI's Responses API sums up what a model thought. */
+function summed(parts: unknown): string | null {
+  if (!Array.isArray(parts)) return null;
+  return text(
+    parts
+      .map((one) => (isObject(one) ? (text(one.text) ?? "") : ""))
+      .join("\n\n")
+      .trim(),
+  );
+}
+
+/** A part of Google's, which has no type: the field that is there says what it is. */
+function ofGoogle(part: Fields): Part | null {
+  const call = part.functionCall ?? part.function_call;
+  if (isObject(call))
+    return { kind: "call", id: text(call.id), name: text(call.name) ?? "(no name)", input: parsed(call.args) };
+  const result = part.functionResponse ?? part.function_response;
+  if (isObject(result)) {
+    return {
+      kind: "result",
+      id: text(result.id),
+      name: text(result.name),
+      output: parsed(result.response),
+      failed: false,
+    };
+  }
+  const bytes = part.inlineData ?? part.inline_data;
+  if (isObject(bytes) && text(bytes.data) !== null) {
+    return {
+      kind: "image",
+      url: `data:${text(bytes.mimeType) ?? text(bytes.mime_type) ?? "image/png"};base64,${bytes.data}`,
+    };
+  }
+  if (part.thought === true && text(part.text) !== null) return { kind: "reasoning", text: text(part.text)! };
+  return null;
 }
 
 /** Where an image is: of OpenAI's `image_url`, Anthropic's `source`, or bytes beside their type. */

@@ -36,24 +36,43 @@ export function idleBefore(tree: Tree, now: number, least: number): Map<string, 
   return idle;
 }
 
-/** The critical path: from the end of the root that ends last backwards, always along the child that ended last before.
- * What is on it, were it shorter, the trace would be. Span ids. */
+/** The critical path: from where the trace ends backwards, always along the child that ended last before. A span that is
+ * waited for may end after the one that began it: what counts is the last end below. What is on the path, were it shorter,
+ * the trace would be. Span ids. */
 export function criticalPath(tree: Tree, now: number): Set<string> {
   const path = new Set<string>();
+  const ends = lastEnds(tree, now);
   let last: Node | null = null;
-  for (const root of tree.roots) if (last === null || endOf(root.span, now) > endOf(last.span, now)) last = root;
+  for (const root of tree.roots) if (last === null || ends.get(root)! > ends.get(last)!) last = root;
   if (last === null) return path;
-  const stack: { node: Node; until: number }[] = [{ node: last, until: endOf(last.span, now) }];
+  const stack: { node: Node; until: number }[] = [{ node: last, until: ends.get(last)! }];
   for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
     path.add(at.node.span.span_id);
-    const byEnd = [...at.node.children].sort((a, b) => endOf(b.span, now) - endOf(a.span, now));
+    const byEnd = [...at.node.children].sort((a, b) => ends.get(b)! - ends.get(a)!);
     let { until } = at;
     for (const child of byEnd) {
-      const end = Math.min(endOf(child.span, now), at.until);
+      const end = Math.min(ends.get(child)!, at.until);
       if (end > until || child.span.start_time >= until) continue;
       stack.push({ node: child, until: end });
       until = child.span.start_time;
     }
   }
   return path;
+}
+
+/** When each span, and all below it, had ended. */
+function lastEnds(tree: Tree, now: number): Map<Node, number> {
+  const ends = new Map<Node, number>();
+  const above = [...tree.roots];
+  const order: Node[] = [];
+  for (let node = above.pop(); node !== undefined; node = above.pop()) {
+    order.push(node);
+    for (const child of node.children) above.push(child);
+  }
+  for (const node of order.reverse()) {
+    let end = endOf(node.span, now);
+    for (const child of node.children) end = Math.max(end, ends.get(child)!);
+    ends.set(node, end);
+  }
+  return ends;
 }

@@ -15,12 +15,16 @@ export function asText(value: unknown): string {
   return JSON.stringify(value, null, 2) ?? "";
 }
 
-/** The object or list a text is the JSON of; undefined when it is none. */
-export function jsonIn(text: string): object | undefined {
-  if (text.length > PARSED_MAX || !/^\s*[[{]/.test(text)) return undefined;
+/** Texts in texts that are taken apart: an agent that writes JSON of JSON does so once more than it meant to. */
+const WRAPPED_MAX = 3;
+
+/** The object or list a text is the JSON of, also of JSON in a JSON text; undefined when it is none. */
+export function jsonIn(text: string, wrapped = 0): object | undefined {
+  if (text.length > PARSED_MAX || !/^\s*[[{"]/.test(text)) return undefined;
   try {
-    const found = JSON.parse(text) as object;
-    return isDeep(found) ? undefined : found;
+    const found: unknown = JSON.parse(text);
+    if (typeof found === "string") return wrapped < WRAPPED_MAX ? jsonIn(found, wrapped + 1) : undefined;
+    return typeof found !== "object" || found === null || isDeep(found) ? undefined : found;
   } catch {
     return undefined;
   }

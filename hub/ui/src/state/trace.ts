@@ -103,6 +103,7 @@ export class TraceStore implements Listener {
   }
 
   resync(why: "joined" | "reconnected" | "behind"): void {
+    for (const detail of this.details.values()) detail.retry();
     void this.reload().then((added) => {
       if (added !== null && why === "reconnected") {
         sayCaughtUp(added === 0 ? "Caught up: nothing new" : `Caught up: ${plural(added, "new span")}`);
@@ -119,20 +120,28 @@ export class Detail {
   readonly failure = signal<Failure | null>(null);
   private wanted = -2;
   private fetching = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly traceId: string,
     private readonly spanId: string,
   ) {}
 
-  /** See that what is here is no older than the change `seq`. */
+  /** See that what is here is no older than the change `seq`. Every render asks: what failed is not asked for again by
+   * that, which was 500 requests a second while Beacon was away, but once it is time, by `retry`, or by hand. */
   want(seq: number): void {
-    if (seq <= this.wanted && this.failure.peek() === null) return;
+    if (seq <= this.wanted) return;
     this.wanted = seq;
     if (!this.fetching) void this.fetch();
   }
 
+  /** Fetch again what failed. */
+  retry(): void {
+    if (this.failure.peek() !== null && !this.fetching) void this.fetch();
+  }
+
   async fetch(): Promise<void> {
+    clearTimeout(this.timer);
     this.fetching = true;
     for (let got = -3; got < this.wanted; ) {
       got = this.wanted;
@@ -145,6 +154,8 @@ export class Detail {
         this.failure.value = null;
       } else {
         this.failure.value = answer.failure;
+        if (answer.failure.kind === "busy")
+          this.timer = setTimeout(() => this.retry(), answer.failure.retryAfter * 1000);
         break;
       }
     }

@@ -7,7 +7,7 @@ import { type Message, pairs, readAnswer, readPrompt } from "../../model/convers
 import { duration, plural } from "../../model/format.ts";
 import { newSince, previousCall } from "../../model/newMessages.ts";
 import { MessageCard } from "./message_card.tsx";
-import { Facts, Rest, Value } from "./parts.tsx";
+import { Facts, names, Rest, Value } from "./parts.tsx";
 import type { SpanViewProps } from "./views.ts";
 
 /** So many messages of a long conversation are in the page at first, the last of them. */
@@ -43,6 +43,7 @@ export function CallView({ span, node, store, select }: SpanViewProps) {
       <Facts
         of={[
           ["model", attributes["llm.model"]],
+          ["provider", attributes["llm.provider"]],
           ["asked for", attributes["llm.request_model"]],
           ["temperature", attributes["llm.temperature"]],
           ["max tokens", attributes["llm.max_tokens"]],
@@ -111,10 +112,16 @@ export function CallView({ span, node, store, select }: SpanViewProps) {
           <Value title="Tools" value={tools} />
         </details>
       )}
-      <Rest attributes={attributes} shown={(name) => name.startsWith("llm.")} />
+      <Rest attributes={attributes} shown={SHOWN_ABOVE} />
     </div>
   );
 }
+
+const SHOWN_ABOVE = names(
+  "llm.",
+  "prompt completion reasoning tool_calls tools model provider request_model temperature max_tokens finish_reason ttft_ms",
+  "tokens.input tokens.output tokens.total cost_usd",
+);
 
 interface ShownProps {
   message: Message;

@@ -29,9 +29,14 @@ export function Facts({ of }: { of: readonly (readonly [string, unknown])[] }) {
   );
 }
 
+/** Names of attributes that begin alike: `names("tool.", "name input")`. */
+export function names(prefix: string, ...words: string[]): ReadonlySet<string> {
+  return new Set(words.flatMap((some) => some.split(" ")).map((word) => prefix + word));
+}
+
 /** Attributes that stand nowhere above, folded. */
-export function Rest({ attributes, shown }: { attributes: Fields; shown: (name: string) => boolean }) {
-  const rest = Object.fromEntries(Object.entries(attributes).filter(([name]) => !shown(name)));
+export function Rest({ attributes, shown }: { attributes: Fields; shown: ReadonlySet<string> }) {
+  const rest = Object.fromEntries(Object.entries(attributes).filter(([name]) => !shown.has(name)));
   const size = Object.keys(rest).length;
   if (size === 0) return null;
   return (

@@ -4,10 +4,18 @@ import { Picture } from "../../components/picture.tsx";
 import { plain } from "../../model/ansi.ts";
 import { bytes } from "../../model/format.ts";
 import { Attributes } from "./attributes.tsx";
-import { Facts, first, Rest, Value } from "./parts.tsx";
+import { Facts, first, names, Rest, Value } from "./parts.tsx";
 import type { SpanViewProps } from "./views.ts";
 
-const below = (prefix: string) => (name: string) => name.startsWith(prefix);
+/** What each view shows by itself; any other attribute stands below it. */
+const SHOWN = {
+  tool: names("tool.", "name framework call_id input output"),
+  shell: names("shell.", "command returncode stdout stderr"),
+  file: names("file.", "operation path size_bytes content"),
+  browser: names("browser.", "action url page_title selector value screenshot"),
+  agent: names("agent.", "step_name framework thought input output"),
+  chain: names("chain.", "type input output"),
+};
 
 export function ToolView({ span: { attributes } }: SpanViewProps) {
   return (
@@ -21,7 +29,7 @@ export function ToolView({ span: { attributes } }: SpanViewProps) {
       />
       <Value title="Input" value={attributes["tool.input"]} />
       <Value title="Output" value={attributes["tool.output"]} />
-      <Rest attributes={attributes} shown={below("tool.")} />
+      <Rest attributes={attributes} shown={SHOWN.tool} />
     </div>
   );
 }
@@ -44,7 +52,7 @@ export function ShellView({ span: { attributes } }: SpanViewProps) {
       )}
       <Terminal title="Standard output" value={attributes["shell.stdout"]} />
       <Terminal title="Standard error" value={attributes["shell.stderr"]} />
-      <Rest attributes={attributes} shown={below("shell.")} />
+      <Rest attributes={attributes} shown={SHOWN.shell} />
     </div>
   );
 }
@@ -66,7 +74,7 @@ export function FileView({ span: { attributes } }: SpanViewProps) {
         ]}
       />
       <Value title="Content" value={attributes["file.content"]} none="not recorded" />
-      <Rest attributes={attributes} shown={below("file.")} />
+      <Rest attributes={attributes} shown={SHOWN.file} />
     </div>
   );
 }
@@ -93,7 +101,7 @@ export function BrowserView({ span: { attributes } }: SpanViewProps) {
           alt={`Screenshot of ${String(attributes["browser.page_title"] ?? attributes["browser.url"] ?? "the page")}`}
         />
       )}
-      <Rest attributes={attributes} shown={below("browser.")} />
+      <Rest attributes={attributes} shown={SHOWN.browser} />
     </div>
   );
 }
@@ -112,7 +120,7 @@ export function AgentView({ span: { attributes } }: SpanViewProps) {
       )}
       <Value title="Input" value={attributes["agent.input"]} />
       <Value title="Output" value={attributes["agent.output"]} />
-      <Rest attributes={attributes} shown={below("agent.")} />
+      <Rest attributes={attributes} shown={SHOWN.agent} />
     </div>
   );
 }
@@ -123,7 +131,7 @@ export function ChainView({ span: { attributes } }: SpanViewProps) {
       <Facts of={[["type", attributes["chain.type"]]]} />
       <Value title="Input" value={attributes["chain.input"]} />
       <Value title="Output" value={attributes["chain.output"]} />
-      <Rest attributes={attributes} shown={below("chain.")} />
+      <Rest attributes={attributes} shown={SHOWN.chain} />
     </div>
   );
 }

@@ -1,13 +1,14 @@
 // The page of one trace: what happened in it, the failing span selected, that span beside it.
-import { useComputed } from "@preact/signals";
+import { signal, useComputed } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import { ask } from "../../api/client.ts";
 import { useCommands } from "../../app/commands.ts";
 import { go, listPath, route, setQuery, tracePath } from "../../app/route.ts";
 import { subject } from "../../app/subject.ts";
 import type { ViewProps } from "../../app/views.ts";
 import { copy } from "../../components/copy.tsx";
 import { Split } from "../../components/split.tsx";
-import { FailureMessage, Message, Skeleton } from "../../components/states.tsx";
+import { describe, FailureMessage, Message, Skeleton } from "../../components/states.tsx";
 import { Tabs } from "../../components/tabs.tsx";
 import { failing, firstFailure, type Node, type Tree } from "../../model/tree.ts";
 import { toast } from "../../state/toasts.ts";
@@ -17,6 +18,9 @@ import { SpanPane } from "../span/index.tsx";
 import { TraceHead } from "./head.tsx";
 import { ReplayDoor } from "./replay_door.tsx";
 import { TRACE_VIEWS } from "./views.ts";
+
+/** Whether the span stands beside the tree: for as long as the page is open. */
+const paneShown = signal(true);
 
 export default function TraceView({ params }: ViewProps) {
   const traceId = params.trace_id!;
@@ -99,6 +103,7 @@ export default function TraceView({ params }: ViewProps) {
         id="trace"
         label="Width of the tree"
         initial={0.6}
+        alone={!paneShown.value}
         first={<Body store={store} tree={tree} chosen={chosen} select={select} />}
         second={
           // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
@@ -129,7 +134,8 @@ function useTraceCommands(
   focusPane: () => void,
 ): void {
   /** The one after (or before) the chosen one among those that `fits`, by the order of time; around at the end. */
-  const next = (nodes: readonly Node[], step: 1 | -1) => {
+  const next = (nodes: readonly Node[], step: 1 | -1, what: string) => {
+    if (nodes.length === 0) toast(`This trace has no ${what}.`);
     if (nodes.length === 0) return;
     const at = chosen?.sequence ?? 0;
     const sorted = [...nodes].sort((a, b) => step * (a.sequence - b.sequence));
@@ -148,11 +154,43 @@ function useTraceCommands(
     else if (at < 0) toast("[ and ] go through the list a trace was opened from; this one was opened by its link.");
     else toast(`No trace of the list stands ${step < 0 ? "before" : "after"} this one.`);
   };
+  /** From the span back to the tree; from there to the list. */
+  const leave = () => {
+    const tree = document.querySelector<HTMLElement>('[role="treegrid"]');
+    if (tree !== null && document.querySelector(".split-second")?.contains(document.activeElement))
+      tree.focus({ preventScroll: true });
+    else go(listPath());
+  };
+  const copyJson = async () => {
+    if (chosen === null) return;
+    const { trace_id, span_id } = chosen.span;
+    const answer = await ask("GET /v1/spans/{span_id}", { path: { span_id }, query: { trace_id } });
+    if (answer.ok) await copy(JSON.stringify(answer.value, null, 2), "the span as JSON");
+    else toast(describe(answer.failure), "bad");
+  };
   useCommands([
-    { id: "error-next", title: "Next error", group: "Trace", keys: ["e"], run: () => next(failing(tree), 1) },
-    { id: "error-previous", title: "Previous error", group: "Trace", keys: ["E"], run: () => next(failing(tree), -1) },
-    { id: "llm-next", title: "Next LLM call", group: "Trace", keys: ["l"], run: () => next(calls(), 1) },
-    { id: "llm-previous", title: "Previous LLM call", group: "Trace", keys: ["L"], run: () => next(calls(), -1) },
+    { id: "error-next", title: "Next error", group: "Trace", keys: ["e"], run: () => next(failing(tree), 1, "error") },
+    {
+      id: "error-previous",
+      title: "Previous error",
+      group: "Trace",
+      keys: ["E"],
+      run: () => next(failing(tree), -1, "error"),
+    },
+    {
+      id: "llm-next",
+      title: "Next LLM call",
+      group: "Trace",
+      keys: ["l"],
+      run: () => next(calls(), 1, "call of a model"),
+    },
+    {
+      id: "llm-previous",
+      title: "Previous LLM call",
+      group: "Trace",
+      keys: ["L"],
+      run: () => next(calls(), -1, "call of a model"),
+    },
     { id: "sibling-previous", title: "Previous sibling", group: "Trace", keys: [","], run: () => sibling(-1) },
     { id: "sibling-next", title: "Next sibling", group: "Trace", keys: ["."], run: () => sibling(1) },
     {
@@ -171,6 +209,22 @@ function useTraceCommands(
       keys: ["y"],
       run: () => void copy(location.href, "the link"),
     },
-    { id: "trace-leave", title: "Back to the list", group: "Trace", keys: ["Escape"], run: () => go(listPath()) },
+    {
+      id: "copy-json",
+      title: "Copy the span as JSON",
+      group: "Trace",
+      keys: ["x"],
+      run: () => void copyJson(),
+    },
+    {
+      id: "pane",
+      title: "Show or hide the span beside the tree",
+      group: "Trace",
+      keys: ["Ctrl+\\"],
+      run: () => {
+        paneShown.value = !paneShown.value;
+      },
+    },
+    { id: "trace-leave", title: "Back to the list", group: "Trace", keys: ["Escape"], run: leave },
   ]);
 }

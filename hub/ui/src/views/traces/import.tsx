@@ -62,6 +62,7 @@ async function one(file: File, done: Imported[]) {
   }
   // an export of several traces is imported one after the other
   const several = (whole as { traces?: unknown } | null)?.traces;
+  if (Array.isArray(several) && several.length === 0) return wrong("The file holds no trace: its `traces` is empty.");
   for (const [i, trace] of (Array.isArray(several) ? several : [whole]).entries()) {
     const answer = await send("POST /v1/traces/import", { body: trace as ImportTrace, timeout: null });
     const where = Array.isArray(several) ? `traces[${i}].` : "";
