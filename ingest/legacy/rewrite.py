@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from beacon import called_models
 from beacon.store.connect import connect_writer
 from beacon.store.lookup import index_complete_segments
 from beacon.store.version import upgrade
@@ -49,7 +50,7 @@ COMMIT_SPANS = 4_096
 BATCH_TRACES = 5_000
 
 _TRACE_FIELDS = TraceState.__struct_fields__
-_ROLLUP = _TRACE_FIELDS[_TRACE_FIELDS.index("name") : _TRACE_FIELDS.index("tags")]
+_ROLLUP = (*_TRACE_FIELDS[_TRACE_FIELDS.index("name") : _TRACE_FIELDS.index("tags")], "models")
 """The columns of `traces` that are a function of the spans."""
 _SPAN_COLUMNS = SpanState.__struct_fields__[:-1]
 
@@ -126,6 +127,7 @@ def _write_traces(old: sqlite3.Connection, layout: Layout, new: sqlite3.Connecti
                 (
                     row, trace.trace_id, "", "unset", 0, None, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", None, None, None,
                     trace.sdk_language, None, trace.tags, trace.created_ns, row, row, trace.created_ns, None,
+                    called_models.NONE,
                 )
             )  # fmt: skip
             if trace.mended:

@@ -154,7 +154,7 @@ def test_new_traces_wait_while_somebody_reads_further_down(stack: Stack, tab: Ta
     tab.until("document.querySelector('.rows-seen').style.transform !== 'translateY(0px)'")
     top = tab.rows()[0]
     stack.post_spans([span(f"{run}-new{n}", f"{run} new {n}") for n in range(3)])
-    pill = tab.page.get_by_role("button", name=re.compile("3 new"))
+    pill = tab.page.get_by_role("button", name=re.compile("Paused, 3 new"))
     expect(pill).to_be_visible()
     assert tab.rows()[0] == top
     pill.click()
@@ -178,6 +178,27 @@ def test_rows_far_down_are_fetched_again_with_the_list(make_stack: MakeStack, op
     tab.until_asked("/v1/traces?", "offset=")
     expect(last).to_be_visible()
     expect(tab.page.locator(".rows-seen .coming")).to_have_count(0)
+
+
+@pytest.mark.parametrize("column", ["Started", "Duration", "Spans", "Tokens", "Cost"])
+def test_every_column_with_figures_orders_the_list(stack: Stack, tab: Tab, column: str) -> None:
+    run = new_id()
+    for n in (2, 3, 1):  # each figure grows with n, and the order in which they come is another
+        calls = {"llm.tokens.total": n * 100, "llm.cost_usd": n / 10}
+        stack.post_spans(
+            [
+                span(f"{run}-{n}", f"{run} {n}", at=n, lasts=n),
+                *(span(f"{run}-{n}", f"step {i}", parent=f"{run} {n}", at=n, lasts=0) for i in range(n)),
+                span(f"{run}-{n}", "call", parent=f"{run} {n}", at=n, lasts=0, span_type="llm_call", attributes=calls),
+            ]
+        )
+    tab.open(f"/?filter={run}")
+    expect(tab.page.locator(".rows-seen .cell-name a")).to_have_count(3)
+    heading = tab.page.get_by_role("columnheader", name=column)
+    for order, places in (("descending", (3, 2, 1)), ("ascending", (1, 2, 3))):
+        heading.get_by_role("button").click()
+        expect(heading).to_have_attribute("aria-sort", order)
+        expect(tab.page.locator(".rows-seen .cell-name a")).to_have_text([f"{run} {n}" for n in places])
 
 
 @pytest.mark.parametrize("way", ["key", "crumb"])

@@ -150,5 +150,7 @@ def test_the_critical_path(stack: Stack, tab: Tab) -> None:
     expect(critical).to_have_count(3)
     expect(tab.page.locator(f'[data-span="{run}-log"].critical')).to_have_count(0)
     assert tab.query["path"] == "critical"
+    tab.page.reload()
+    expect(critical).to_have_count(3)
     tab.press("p")
     expect(critical).to_have_count(0)

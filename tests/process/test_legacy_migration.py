@@ -138,7 +138,7 @@ class TestRows:
                 "duration_ms": pytest.approx((1795374542.3491664 - 1000.5) * 1e3), "span_count": 2, "status": "error",
                 "total_cost_usd": 0.25, "total_tokens": 15, "tags": {"env": "dev"}, "sdk_language": "python",
                 "session_id": None, "error_count": 1, "running_count": 1, "unpriced_count": 0, "created_at": 1001.5,
-                "interrupted_count": 0,
+                "interrupted_count": 0, "models": ["gpt-4o"],
             }
         }  # fmt: skip
         assert (report.traces, report.spans, report.mended, report.left_behind) == (1, 2, {}, ())

@@ -190,6 +190,7 @@ def test_a_trace_has_its_summary_and_its_spans_by_start(query: Process) -> None:
         "unpriced_count": 0,
         "created_at": START_NS / SECOND,
         "interrupted_count": 0,
+        "models": ["m"],
     }
     assert seq == get(query, "/internal/query/health")["seq"]
     listed = get(query, "/v1/traces")
