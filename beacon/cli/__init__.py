@@ -139,6 +139,20 @@ def _parser() -> argparse.ArgumentParser:
     program.add_argument(
         "program", nargs=argparse.REMAINDER, metavar="PROGRAM ...", help="the program and its arguments"
     )
+    backup = add(
+        "backup",
+        "copy the database to a file, while Beacon goes on",
+        "The copy is the database at one moment, with everything acknowledged before it; one file, for you alone.",
+    )
+    backup.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a new file (default: beacon-TIME.db here)")
+    restore = add(
+        "restore",
+        "put a backup in the place of the database",
+        "Beacon must be down. The present database is kept beside it under another name. An interrupted restore leaves "
+        "the old database or the new one, whole.",
+    )
+    restore.add_argument("file", type=Path, metavar="FILE", help="what `beacon backup` wrote")
+    restore.add_argument("-y", "--yes", action="store_true", help="do not ask")
     add("open", "open Beacon in the browser", module="browse")
     add(
         "send-example",
