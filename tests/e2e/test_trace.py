@@ -250,3 +250,19 @@ def test_attributes_no_field_shows_stand_below(stack: Stack, tab: Tab) -> None:
     rest = tab.page.locator("details.rest")
     expect(rest).to_contain_text("no such city")
     expect(rest).not_to_contain_text("tool.input")
+
+
+def test_a_key_that_is_pressed_as_the_first_row_is_drawn_is_not_lost(stack: Stack, tab: Tab) -> None:
+    """The address of the failing span was set a frame later, over what the key had chosen."""
+    run = new_id()
+    stack.post_spans(refund_agent(run))
+    tab.page.add_init_script("""
+        new MutationObserver((_, observer) => {
+            if (!document.querySelector("[role=row][aria-selected=true]")) return;
+            observer.disconnect();
+            document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "e", bubbles: true }));
+        }).observe(document, { childList: true, subtree: true });
+    """)
+    tab.open(f"/traces/{run}")
+    expect(tab.page.locator("[role=row][aria-selected=true]")).to_contain_text("support_agent")
+    assert tab.query["span"] == f"{run}-support_agent"

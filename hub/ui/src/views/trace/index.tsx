@@ -44,8 +44,10 @@ export default function TraceView({ params }: ViewProps) {
   const failure = useComputed(() => firstFailure(store.tree.value)).value;
   const chosen = asked === null ? (failure ?? tree.order[0] ?? null) : (tree.byId.get(asked) ?? null);
   useEffect(() => {
-    // the address always says which failure is shown, so that it can be passed on
-    if (asked === null && failure !== null) setQuery({ span: failure.span.span_id });
+    // the address always says which failure is shown, so that it can be passed on; unless a key has chosen another span
+    // since this was drawn
+    const { query } = route.peek();
+    if (!query.has("span") && failure !== null) setQuery({ span: failure.span.span_id });
   }, [asked, failure]);
 
   const select = (node: Node | null | undefined, step = false) => {
