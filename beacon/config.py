@@ -35,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     spend_cap_usd: float = 1.0
     demo_pace: float = 1.0
     stale_after: float = 3600.0
+    retention_days: float | None = None
+    max_db_size: int | None = None
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ("http://localhost:5173", "http://127.0.0.1:5173")
     token: str | None = None

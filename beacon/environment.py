@@ -33,6 +33,13 @@ TOKEN = re.compile(r"[A-Za-z0-9._~-]+")
 """What needs no escape in any place a token travels: a header, and a websocket's subprotocol, where `=` and `/` may
 not stand."""
 
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)", re.IGNORECASE)
+_UNITS = {"b": 1, **{f"{p}b": 1000 ** (i + 1) for i, p in enumerate("kmgt")}}
+_UNITS |= {f"{p}ib": 1024 ** (i + 1) for i, p in enumerate("kmgt")}
+
+MAX_DB_SIZE_LEAST = 16_000_000
+"""Bytes: less would delete a trace while it is looked at."""
+
 _PREFIX = "BEACON_"
 
 
@@ -54,6 +61,8 @@ class Environment(BaseSettings):
     spend_cap_usd: float = Field(1.0, gt=0, allow_inf_nan=False)
     demo_pace: float = Field(1.0, ge=0, le=10)
     stale_after: float = Field(3600.0, gt=0, le=31_536_000)
+    retention_days: float | None = Field(None, gt=0, le=36_500)
+    max_db_size: int | None = Field(None, ge=MAX_DB_SIZE_LEAST)
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Settings.__struct_defaults__[-2]
     token: str | None = None
@@ -62,6 +71,12 @@ class Environment(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("max_db_size", mode="before")
+    @classmethod
+    def _bytes(cls, value: Any) -> Any:
+        match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+        return round(float(match[1]) * _UNITS[match[2].lower()]) if match else value
 
     @field_validator("log_level", "durability", mode="before")
     @classmethod
@@ -105,6 +120,8 @@ def read_environment(environ: Mapping[str, str], overrides: Mapping[str, Any] | 
         spend_cap_usd=read.spend_cap_usd,
         demo_pace=read.demo_pace,
         stale_after=read.stale_after,
+        retention_days=read.retention_days,
+        max_db_size=read.max_db_size,
         allowed_hosts=read.allowed_hosts,
         cors_origins=read.cors_origins,
         token=read.token,

@@ -26,6 +26,7 @@ from ingest.lock import DatabaseLock
 from ingest.otlp.handlers import OtlpHandlers
 from ingest.otlp.prices import Prices
 from ingest.publisher import LiveEvents
+from ingest.retention import Policy, keep_bounded
 from ingest.runs import RunHandlers, sweep
 from ingest.settings import SettingsHandlers
 from ingest.workers import Workers
@@ -59,6 +60,7 @@ async def main(settings: Settings) -> None:
             asyncio.create_task(beat(live, workers)),
             asyncio.create_task(dispatch.watch()),
             asyncio.create_task(sweep(writer, settings.stale_after)),
+            asyncio.create_task(keep_bounded(writer, Policy.of(settings.retention_days, settings.max_db_size))),
             asyncio.create_task(stop_when_failed(writer)),
         ]
         jobs = JobRequests(dispatch)

@@ -26,7 +26,7 @@ def delete_trace(trace_id: str) -> Command:
         row = tx.db.execute("SELECT trace_row, span_count FROM traces WHERE trace_id = ?", (trace_id,)).fetchone()
         if row is None:
             raise NotFound("Trace not found")
-        return _delete(tx, [(row[0], trace_id, row[1])])
+        return delete_chosen(tx, [(row[0], trace_id, row[1])])
 
     return command
 
@@ -45,7 +45,7 @@ def delete_some(trace_ids: list[str]) -> Command:
             if row is not None:
                 chosen.append((row[0], trace_id, row[1]))
                 spans += row[1]
-        deleted = _delete(tx, chosen)
+        deleted = delete_chosen(tx, chosen)
         del trace_ids[len(left) :]
         return deleted
 
@@ -67,7 +67,7 @@ def delete_older(older_than_ns: int) -> Command:
             chosen.append((trace_row, trace_id, span_count))
             spans += span_count
         rows.close()
-        return _delete(tx, chosen)
+        return delete_chosen(tx, chosen)
 
     return command
 
@@ -99,7 +99,7 @@ def load_trace(db: sqlite3.Connection, trace_id: str) -> TraceState:
     return TraceState(*row)
 
 
-def _delete(tx: Transaction, chosen: list[tuple[int, str, int]]) -> int:
+def delete_chosen(tx: Transaction, chosen: list[tuple[int, str, int]]) -> int:
     """Delete traces given as (trace_row, trace_id, span_count); foreign keys take the rest with them, but for contents,
     which know their trace by its id."""
     if not chosen:

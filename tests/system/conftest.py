@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from tests.stack import COMMAND, MakeStack, Stack
+
+
+@pytest.fixture(scope="session", autouse=True)
+def default_signals() -> None:
+    """A shell ignores these for what it starts with `&`, and so would every program under test."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture
