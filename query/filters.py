@@ -8,14 +8,13 @@ from beacon.contract.limits import TIME_MAX_S
 from beacon.contract.requests import ListTraces
 from beacon.contract.units import ns_from_seconds, pico_from_usd
 from beacon.errors import Invalid
-from query.matching import probe
-
-INT64_MAX = 2**63 - 1
+from query.conditions import TRACE_DURATION, over_traces
+from query.terms import INT64_MAX, parse
 
 _SORT_KEYS = {
     "created_at": None,
     "start_time": "t.start_ns",
-    "duration_ms": "CASE WHEN t.end_ns IS NOT NULL THEN max(0, t.end_ns - t.start_ns) END",
+    "duration_ms": TRACE_DURATION,
     "total_cost_usd": "t.cost_pico",
     "total_tokens": "t.tokens",
     "span_count": "t.span_count",
@@ -60,8 +59,8 @@ def order(q: ListTraces) -> Order:
     return Order(_SORT_KEYS[q.sort.lstrip("-")], q.sort.startswith("-"))
 
 
-def where(q: ListTraces) -> Where:
-    """Every filter that is given; all must hold."""
+def where(q: ListTraces, now_ns: int) -> Where:
+    """Every filter that is given; all must hold. Raises `Invalid` for a `q` that cannot be read."""
     terms: list[str] = []
     params: dict[str, Any] = {}
 
@@ -82,10 +81,6 @@ def where(q: ListTraces) -> Where:
         add(f"{_SORT_KEYS['duration_ms']} >= :min_duration", min_duration=_round(q.min_duration_ms * 1e6))
     if q.min_cost_usd is not None:
         add("t.cost_pico >= :min_cost", min_cost=_pico(q.min_cost_usd))
-    if q.q is not None:
-        folded = q.q.casefold()
-        likely = probe(folded)
-        add(f"{likely.sql('t.name')} AND holds(t.name, :q)", q=folded, like=likely.like)
     for i, tag in enumerate(q.tag):
         # A key may hold a colon too: the tag holds where any split at a colon gives key and value
         add(
@@ -93,6 +88,11 @@ def where(q: ListTraces) -> Where:
             **{f"tag{i}": tag},
         )
     reads_spans = q.span_type is not None or q.model is not None
+    if q.q is not None:
+        asked = parse(q.q, now_ns)
+        said = over_traces(asked.fields, asked.texts)
+        add(said.sql, **said.params)
+        reads_spans = reads_spans or said.reads_spans
     if q.span_type is not None:
         add(_any_span("s.span_type = :span_type"), span_type=q.span_type)
     if q.model is not None:

@@ -15,6 +15,7 @@ from beacon.web.body import Disconnected
 from query import changes, figures, filters, graph, jobs, replays, search, sessions, spans, traces
 from query.readers import Readers
 from query.spans import require_id
+from query.terms import parse
 
 if TYPE_CHECKING:
     from query.export.streams import Exports
@@ -85,9 +86,10 @@ class Handlers:
 
     async def list_traces(self, call: Call) -> Reply:
         filters.check(call.query)
-        page = await self._points.read(traces.list_traces, call.query)
+        condition = filters.where(call.query, time.time_ns())
+        page = await self._points.read(traces.list_traces, call.query, condition)
         if page is None:
-            page = await _while_asked(call, self._walks.walk(traces.walk_traces, call.query))
+            page = await _while_asked(call, self._walks.walk(traces.walk_traces, call.query, condition))
         return _json(page)
 
     async def get_baseline(self, call: Call) -> Reply:
@@ -147,7 +149,8 @@ class Handlers:
     # ------------------------------------------------------------ search and figures
 
     async def search(self, call: Call) -> Reply:
-        return _json(await _while_asked(call, self._walks.walk(search.search, call.query)))
+        asked = parse(call.query.q, time.time_ns())
+        return _json(await _while_asked(call, self._walks.walk(search.search, call.query, asked)))
 
     async def get_stats(self, call: Call) -> Reply:
         return _json(await self._points.read(figures.read_stats, self._path))

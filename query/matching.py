@@ -165,12 +165,13 @@ class Probe(NamedTuple):
     run: bytes
     escapes: re.Pattern[bytes]
 
-    def sql(self, column: str) -> str:
+    def sql(self, column: str, parameter: str = "like") -> str:
+        """For `column`, with the run to look for in the parameter of that name."""
         if not self.run and not self.letters_fold:
             return "1"
         # a text of another length in bytes than in characters is not ASCII (or holds a NUL, where LIKE stops)
         other = f"length({column}) <> length(CAST({column} AS BLOB))"
-        return f"({column} LIKE :like ESCAPE '\\' OR {other})" if self.run else other
+        return f"({column} LIKE :{parameter} ESCAPE '\\' OR {other})" if self.run else other
 
     @property
     def attributes_sql(self) -> str:

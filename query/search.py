@@ -1,21 +1,25 @@
 """GET /v1/search: a scan, newest first, in slices; exact, because every hit is found in decoded text.
 
-A slice's SQL lets through what can match at all (query.matching.Probe), in C and without the interpreter's lock; what
-is left is decoded and looked at in order: name, error_message, attributes, trace_name. A span is one hit.
+A slice's SQL lets through what fits the fields that were asked for (query/conditions.py) and can hold the longest text
+at all (query.matching.Probe), in C and without the interpreter's lock; what is left is decoded and looked at in order:
+name, error_message, attributes, trace_name. A span is one hit, and has to hold every text, in whatever field.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_right
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import msgspec
 
 from beacon.contract.records import SearchHit, SearchPage, SpanType, encode
 from beacon.contract.requests import Search
 from beacon.contract.units import seconds_from_ns
-from query.matching import Match, Probe, context, find, find_in_attributes, probe
+from query.conditions import Condition, over_spans
+from query.matching import CONTEXT_CHARS, Match, Probe, context, find, find_in_attributes, probe
+from query.terms import Asked
 from query.walk import Walk
 
 TOTAL_MAX = 10_000
@@ -26,7 +30,7 @@ SLICE_SPANS = 1_024
 
 _HIT = (
     "SELECT s.span_row, t.trace_id, s.span_id, s.name, t.name, s.span_type, s.start_ns, s.error_message, "
-    "CAST(a.attributes AS BLOB) "
+    "CAST(a.attributes AS BLOB), s.span_id = t.head_span_id "
     "FROM spans s CROSS JOIN span_attributes a ON a.span_row = s.span_row "
     "CROSS JOIN traces t ON t.trace_row = s.trace_row "
 )
@@ -44,6 +48,7 @@ class _Candidate(NamedTuple):
     start_ns: int
     error_message: str | None
     attributes: bytes
+    is_head: int
 
 
 class _Found(NamedTuple):
@@ -73,27 +78,48 @@ class _Found(NamedTuple):
         )
 
 
-def search(walk: Walk, q: Search) -> bytes:
+def search(walk: Walk, q: Search, asked: Asked) -> bytes:
     """The page of hits as JSON. Spans stored after the scan began are not looked at."""
-    folded = q.q.casefold()
-    likely = probe(folded)
+    wanted = Wanted.of(asked)
     with walk.snapshot() as db:
         top_trace, top_span = db.execute("SELECT next_trace_row - 1, next_span_row - 1 FROM counters").fetchone()
-    heads = _heads(walk, top_trace, folded, likely)
-    scan = _Scan(folded, likely, heads)
+    scan = _Scan(wanted, _heads(walk, top_trace, wanted))
     page: list[SearchHit] = []
     total = 0
-    wanted = q.offset + q.limit
+    end = q.offset + q.limit
     for hits in walk.descend(top_span, scan.slice, size=SLICE_SPANS):
-        page += [hit.record() for hit in hits[max(0, q.offset - total) : max(0, wanted - total)]]
+        page += [hit.record() for hit in hits[max(0, q.offset - total) : max(0, end - total)]]
         total += len(hits)
-        if total > TOTAL_MAX and total >= wanted:
+        if total > TOTAL_MAX and total >= end:
             break
-    return encode(SearchPage(page, min(total, TOTAL_MAX), "gte" if total > TOTAL_MAX else "eq"))
+    texts = [text.text for text in asked.texts if not text.negated]
+    return encode(SearchPage(page, min(total, TOTAL_MAX), "gte" if total > TOTAL_MAX else "eq", texts))
 
 
-def _heads(walk: Walk, top: int, folded: str, likely: Probe) -> list[int]:
-    """The span_row, ascending, of each trace's head span where the trace's name matches and is not the span's own."""
+class Wanted(NamedTuple):
+    """What a hit has to be. `first`, folded, is the longest text and the one that is shown (None: there is no text);
+    `others` are to be there too, `absent` in no field."""
+
+    first: str | None
+    likely: Probe | None
+    others: tuple[str, ...]
+    absent: tuple[str, ...]
+    fields: Condition
+
+    @classmethod
+    def of(cls, asked: Asked) -> Wanted:
+        present = sorted({text.folded for text in asked.texts if not text.negated}, key=len, reverse=True)
+        absent = tuple({text.folded for text in asked.texts if text.negated})
+        first = present[0] if present else None
+        return cls(first, probe(first) if first else None, tuple(present[1:]), absent, over_spans(asked.fields))
+
+
+def _heads(walk: Walk, top: int, wanted: Wanted) -> list[int]:
+    """The span_row, ascending, of each trace's head span where the trace's name has the first text and is not the
+    span's own."""
+    first, likely = wanted.first, wanted.likely
+    if first is None or likely is None:
+        return []
     sql = (
         "SELECT s.span_row, t.name FROM traces t "
         "CROSS JOIN spans s ON s.trace_row = t.trace_row AND s.span_id = t.head_span_id "
@@ -102,7 +128,7 @@ def _heads(walk: Walk, top: int, folded: str, likely: Probe) -> list[int]:
 
     def read(db: sqlite3.Connection, low: int, high: int) -> list[int]:
         rows = db.execute(sql, {"low": low, "high": high, "like": likely.like})
-        return [span_row for span_row, name in rows if find(name, folded)]
+        return [span_row for span_row, name in rows if find(name, first)]
 
     return sorted(span_row for rows in walk.descend(top, read) for span_row in rows)
 
@@ -110,48 +136,65 @@ def _heads(walk: Walk, top: int, folded: str, likely: Probe) -> list[int]:
 class _Scan:
     """Reads one slice of spans after another."""
 
-    def __init__(self, folded: str, likely: Probe, heads: list[int]) -> None:
-        self._folded = folded
-        self._likely = likely
+    def __init__(self, wanted: Wanted, heads: list[int]) -> None:
+        self._wanted = wanted
         self._heads = heads
+        self._params = dict(wanted.fields.params)
+        can_hold = "1"
+        likely = wanted.likely
+        if likely is not None:
+            self._params["like"] = likely.like
+            can_hold = f"{likely.sql('s.name')} OR {likely.sql('s.error_message')} OR {likely.attributes_sql}"
         self._sql = (
-            f"{_HIT} WHERE s.span_row > :low AND s.span_row <= :high AND ({likely.sql('s.name')} "
-            f"OR {likely.sql('s.error_message')} OR {likely.attributes_sql}) ORDER BY s.span_row DESC"
+            f"{_HIT} WHERE s.span_row > :low AND s.span_row <= :high AND {wanted.fields.sql} AND ({can_hold}) "
+            "ORDER BY s.span_row DESC"
         )
 
     def slice(self, db: sqlite3.Connection, low: int, high: int) -> list[_Found]:
         """The hits in (low, high], newest first."""
         hits: dict[int, _Found] = {}
         # row by row, not all at once: what the condition lets through may be large
-        for row in db.execute(self._sql, {"low": low, "high": high, "like": self._likely.like}):
-            candidate = _Candidate(*row)
-            found = self._match(candidate)
-            if found is not None:
-                hits[candidate.span_row] = _found(candidate, *found)
+        self._take(db.execute(self._sql, {**self._params, "low": low, "high": high}), hits)
         heads = self._heads[bisect_right(self._heads, low) : bisect_right(self._heads, high)]
         heads = [row for row in heads if row not in hits]
         if not heads:
             return list(hits.values())
-        named = f"{_HIT} WHERE s.span_row IN (SELECT value FROM json_each(?))"
-        for row in db.execute(named, (msgspec.json.encode(heads).decode(),)):
-            candidate = _Candidate(*row)
-            match = find(candidate.trace_name, self._folded)
-            if match is not None:
-                hits[candidate.span_row] = _found(candidate, "trace_name", match)
+        named = f"{_HIT} WHERE s.span_row IN (SELECT value FROM json_each(:heads)) AND {self._wanted.fields.sql}"
+        self._take(db.execute(named, {**self._params, "heads": msgspec.json.encode(heads).decode()}), hits)
         return [hits[row] for row in sorted(hits, reverse=True)]
 
-    def _match(self, candidate: _Candidate) -> tuple[str, Match] | None:
-        match = find(candidate.name, self._folded)
+    def _take(self, rows: Iterable[tuple[Any, ...]], hits: dict[int, _Found]) -> None:
+        wanted = self._wanted
+        for row in rows:
+            candidate = _Candidate(*row)
+            if wanted.first is None:
+                # nothing to show but the span itself
+                found: tuple[str, Match] | None = "name", Match(candidate.name[: CONTEXT_CHARS * 2], 0, 0)
+            else:
+                found = _look(candidate, wanted.first, wanted.likely)
+            if (
+                found is not None
+                and all(_look(candidate, other) for other in wanted.others)
+                and not any(_look(candidate, other) for other in wanted.absent)
+            ):
+                hits[candidate.span_row] = _found(candidate, *found)
+
+
+def _look(candidate: _Candidate, folded: str, likely: Probe | None = None) -> tuple[str, Match] | None:
+    """(field, match) of the first place where the span has the text."""
+    match = find(candidate.name, folded)
+    if match is not None:
+        return "name", match
+    if candidate.error_message is not None:
+        match = find(candidate.error_message, folded)
         if match is not None:
-            return "name", match
-        if candidate.error_message is not None:
-            match = find(candidate.error_message, self._folded)
-            if match is not None:
-                return "error_message", match
-        if not self._likely.might_match(candidate.attributes):
-            return None
-        found = find_in_attributes(candidate.attributes, self._folded)
-        return None if found is None else (f"attributes.{found[0]}", found[1])
+            return "error_message", match
+    if likely is None or likely.might_match(candidate.attributes):
+        found = find_in_attributes(candidate.attributes, folded)
+        if found is not None:
+            return f"attributes.{found[0]}", found[1]
+    match = find(candidate.trace_name, folded) if candidate.is_head else None
+    return None if match is None else ("trace_name", match)
 
 
 def _found(candidate: _Candidate, field: str, match: Match) -> _Found:

@@ -10,7 +10,7 @@ import msgspec
 from beacon.contract.records import TracePage, TraceSummary, encode
 from beacon.contract.requests import ListTraces
 from beacon.store.rows import TRACE_COLUMNS, trace_of
-from query.filters import Order, Where, cursor_row, order, where
+from query.filters import Order, Where, cursor_row, order
 from query.walk import Walk
 
 WALK_FROM_TRACES = 20_000
@@ -30,10 +30,9 @@ class _Counters(NamedTuple):
     span_count: int
 
 
-def list_traces(db: sqlite3.Connection, q: ListTraces) -> bytes | None:
-    """The page as JSON, read in one snapshot; None when `walk_traces` should do it."""
+def list_traces(db: sqlite3.Connection, q: ListTraces, condition: Where) -> bytes | None:
+    """The page of what passes `condition`, as JSON, read in one snapshot; None when `walk_traces` should do it."""
     counters = _counters(db)
-    condition = where(q)
     ordering = order(q)
     if not condition.sql and ordering.key is None:
         return _created_order(db, q, counters, ordering.descending)
@@ -44,12 +43,11 @@ def list_traces(db: sqlite3.Connection, q: ListTraces) -> bytes | None:
     return selection.page(db)
 
 
-def walk_traces(walk: Walk, q: ListTraces) -> bytes:
+def walk_traces(walk: Walk, q: ListTraces, condition: Where) -> bytes:
     """The page as JSON, read slice by slice. Its `seq` is that of the first slice: what changed since is in events
     after it."""
     with walk.snapshot() as db:
         counters = _counters(db)
-    condition = where(q)
     ordering = order(q)
     selection = _Selection(q, condition, ordering, counters)
     for rows in walk.descend(

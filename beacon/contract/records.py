@@ -277,9 +277,12 @@ class SearchHit(Struct):
 
 
 class SearchPage(Struct):
+    """`texts` are the texts of the question that hits have to hold, without its fields and its quotes."""
+
     results: list[SearchHit]
     total: int
     total_relation: Literal["eq", "gte"]
+    texts: list[str]
 
 
 class Session(Struct):

@@ -122,7 +122,12 @@ class ListTraces(Struct, kw_only=True):
     status: Annotated[Status, Meta(description="Traces in this state alone")] | None = None
     q: (
         Annotated[
-            str, Meta(min_length=1, max_length=500, description="Traces whose name holds this text, in any letter case")
+            str,
+            Meta(
+                min_length=1,
+                max_length=500,
+                description="Traces whose name holds this text, in any letter case; it takes the fields of a search",
+            ),
         ]
         | None
     ) = None
@@ -185,8 +190,11 @@ class Search(Struct, kw_only=True):
             min_length=1,
             max_length=500,
             description="The text to find, in any letter case: in the names of spans and traces, error messages and "
-            "attributes (prompts, answers, tools' input and output)",
-            examples=["timeout"],
+            "attributes (prompts, answers, tools' input and output). Fields may stand beside it: `status:error`, "
+            "`type:tool_use`, `model:gpt-4*`, `name:plan`, `session:abc`, `tag:env=prod`, `cost>0.01`, `tokens>10k`, "
+            "`duration>2s`, `since:2h`, `until:2026-11-23`; `-` before a term for not; texts in quotes "
+            "have to be there each, and are taken to the letter",
+            examples=["timeout", "connection status:error since:2h"],
         ),
     ]
     limit: Limit = PAGE_DEFAULT

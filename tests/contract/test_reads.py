@@ -53,7 +53,7 @@ WRONG: dict[str, tuple[tuple[str, int], ...]] = {
     "get_graph": (("/v1/traces/none/graph", 404),),
     "list_sessions": (("/v1/sessions?limit=0", 422),),
     "export_trace": (("/v1/traces/none/export", 404), ("/v1/traces/first/export?format=pdf", 400)),
-    "search": (("/v1/search", 422), ("/v1/search?q=", 422)),
+    "search": (("/v1/search", 422), ("/v1/search?q=", 422), ("/v1/search?q=status:no", 422)),
     "get_stats": (),
     "get_trends": (("/v1/stats/trends?days=0", 422),),
     "get_top_costs": (("/v1/stats/top-costs?limit=x", 422),),
@@ -142,6 +142,8 @@ def test_the_list_is_newest_first_and_filters_hold_together(stack: Stack) -> Non
     for query, ids in {
         "status=error": ["second"],
         "q=AGENT": ["first"],
+        "q=AGENT+-status:error+tokens%3E1+type:tool_use": ["first"],
+        "q=AGENT+status:error": [],
         "model=gpt-4o&span_type=tool_use": ["first"],
         "model=gpt-4o&status=error": [],
         f"since={START + 1}": ["second"],
@@ -189,6 +191,21 @@ def test_search_finds_what_was_meant(stack: Stack, needle: str, span_id: str, fi
 
     (hit,) = get(stack, f"/v1/search?q={quote(needle)}")["results"]
     assert (hit["span_id"], hit["field"]) == (span_id, field)
+
+
+def test_search_takes_fields_beside_text(stack: Stack) -> None:
+    for q, span_ids in {
+        "weather+type:tool_use": ["tool"],
+        "weather+-type:tool_use+type:custom": [],
+        "model:GPT-*+cost%3E%3D0.0025": ["call"],
+        '"z%C3%BCrich"+"%E5%A4%A9%E6%B0%97"': ["call"],
+        '"z%C3%BCrich"+"not+there"': [],
+    }.items():
+        page = get(stack, f"/v1/search?q={q}")
+        assert [hit["span_id"] for hit in page["results"]] == span_ids, q
+    for path in ("/v1/search", "/v1/traces"):
+        error = get(stack, f"{path}?q=weather+duration%3E2", 422)
+        assert error["detail"] == "query.q: at character 18: '2' is no time; write 300ms, 2s or 1.5m."
 
 
 def test_figures_add_up(stack: Stack) -> None:

@@ -74,14 +74,19 @@ class Tab:
         """Wait until a JavaScript expression of the page is true. (Playwright's own way needs eval, which is off.)"""
         wait_for(lambda: self.page.evaluate(condition), condition, TIMEOUT_MS / 1000)
 
+    def until_told(self, condition: Callable[[], object], what: str) -> None:
+        """Wait for what the page's events do here: a route that was taken, say."""
+
+        def told() -> object:
+            self.page.evaluate("0")  # Playwright tells of events only while it is called
+            return condition()
+
+        wait_for(told, what, TIMEOUT_MS / 1000)
+
     def until_asked(self, *parts: str) -> None:
         """Wait until the page has asked for an address that has all of `parts`."""
-
-        def asked() -> bool:
-            self.page.evaluate("0")  # Playwright tells of requests only while it is called
-            return any(all(part in url for part in parts) for url in self.requests)
-
-        wait_for(asked, f"a request for {' '.join(parts)}", TIMEOUT_MS / 1000)
+        asked = f"a request for {' '.join(parts)}"
+        self.until_told(lambda: any(all(part in url for part in parts) for url in self.requests), asked)
 
     # ------------------------------------------------------------ what holds for every page
 

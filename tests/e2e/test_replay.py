@@ -251,6 +251,7 @@ def test_nothing_is_run_before_its_price_was_asked_for(lab: Lab, open_tab: OpenT
     expect(price).to_have_text("Asking what it costs…")
     expect(run).to_be_disabled()
     tab.press("Control+Enter")
+    tab.until_told(lambda: held, "the price to be asked for")
     held[0].fulfill(status=503, json={"detail": "No worker is there."}, headers={"retry-after": "1"})
     expect(price).to_have_text("What it costs could not be read now.")
     assert lab.calls() == 0

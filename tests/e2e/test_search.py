@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -96,6 +97,26 @@ def test_arrows_choose_among_hits_and_more_can_be_had(stack: Stack, tab: Tab) ->
     tab.page.get_by_role("combobox", name="Search and commands").focus()
     tab.press("Enter")
     expect(tab.page.locator("[role=row][aria-selected=true]")).to_contain_text(f"{run} 57")
+
+
+def test_fields_beside_the_text_narrow_the_search_and_only_the_text_is_marked(stack: Stack, tab: Tab) -> None:
+    run = new_id()
+    failed: dict[str, Any] = {"status": "error", "span_type": "tool_use", "error_message": f"Zebra {run} fell"}
+    stack.post_spans([span(run, f"well {run}", attributes={"x": f"zebra {run}"}), span(run, f"fell {run}", **failed)])
+    tab.open("/")
+    search(tab, f"zebra {run}")
+    dialog = tab.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("2 spans")
+    tab.page.keyboard.type(" status:error type:tool")
+    tab.expect("422")
+    expect(dialog.get_by_role("alert")).to_contain_text("there is no type 'tool'")
+    tab.page.keyboard.type("_use")
+    expect(dialog).to_contain_text("1 span")
+    hit = tab.page.locator(".palette li.hit")
+    expect(hit.locator("mark")).to_have_text(f"Zebra {run}")
+    hit.click()
+    expect(tab.page.locator("[role=row][aria-selected=true]")).to_contain_text(f"fell {run}")
+    tab.page.wait_for_function(f"{MARKED} > 0")
 
 
 def test_nothing_found_and_a_search_that_fails_are_said(stack: Stack, tab: Tab) -> None:

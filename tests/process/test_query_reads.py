@@ -367,6 +367,7 @@ def test_search_answers_hits_with_their_place(query: Process) -> None:
         ],
         "total": 1,
         "total_relation": "eq",
+        "texts": ["NEEDLE"],
     }
     assert get(query, "/v1/search?q=%E4%B8%AD")["results"][0]["field"] == "attributes.u"
 

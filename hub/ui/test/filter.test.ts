@@ -80,10 +80,13 @@ test("errors point at what is wrong, and say what to do", () => {
 test("a wrong term leaves the others as they are", () => {
   const filter = parseFilter("status:error cost>lots trip");
   assert.deepEqual(toQuery(filter, NOW), { status: "error", q: "trip" });
+  assert.equal(toQuery(parseFilter('"status:ok"'), NOW).q, '"status:ok"');
+  assert.equal(toQuery(parseFilter('"say \\"-x\\""'), NOW).q, '"say \\"-x\\""');
+  assert.equal(toQuery(parseFilter("-x"), NOW).q, '"-x"');
 });
 
 test("text may be quoted, escaped, and hold anything", () => {
-  assert.deepEqual(toQuery(parseFilter('"http://a b" \\x "say \\"hi\\""'), NOW).q, 'http://a b \\x say "hi"');
+  assert.deepEqual(toQuery(parseFilter('"http://a b" \\x "say \\"hi\\""'), NOW).q, '"http://a b \\\\x say \\"hi\\""');
   assert.deepEqual(toQuery(parseFilter("  "), NOW), {});
 });
 

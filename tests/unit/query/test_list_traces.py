@@ -49,6 +49,9 @@ class Trace:
         return None if self.end_ns is None else max(0, self.end_ns - self.start_ns)
 
 
+NOW_NS = 2_000_000_000 * SECOND
+
+
 @dataclass
 class World:
     lane: Lane
@@ -56,7 +59,8 @@ class World:
 
     def ask(self, q: ListTraces, walked: bool) -> dict[str, Any]:
         filters.check(q)
-        body = self.lane.walk(traces.walk_traces, q) if walked else self.lane.read(traces.list_traces, q)
+        read = self.lane.walk if walked else self.lane.read
+        body = read(traces.walk_traces if walked else traces.list_traces, q, filters.where(q, NOW_NS))
         assert body is not None
         decoded: dict[str, Any] = json.loads(body)
         return decoded
@@ -230,13 +234,47 @@ def test_a_cursor_goes_with_the_created_order_alone() -> None:
 
 def test_a_large_store_is_not_filtered_by_a_point_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(traces, "WALK_FROM_TRACES", 100)
-    assert world.lane.read(traces.list_traces, ListTraces(status="error")) is None
-    assert world.lane.read(traces.list_traces, ListTraces(sort="span_count")) is None
-    assert world.lane.read(traces.list_traces, ListTraces()) is not None
+    assert in_one_read(world, ListTraces(status="error")) is None
+    assert in_one_read(world, ListTraces(sort="span_count")) is None
+    assert in_one_read(world, ListTraces()) is not None
     monkeypatch.setattr(traces, "WALK_FROM_TRACES", 1_000)
     monkeypatch.setattr(traces, "WALK_FROM_SPANS", 100)
-    assert world.lane.read(traces.list_traces, ListTraces(model="gpt-4o")) is None
-    assert world.lane.read(traces.list_traces, ListTraces(status="error")) is not None
+    assert in_one_read(world, ListTraces(model="gpt-4o")) is None
+    assert in_one_read(world, ListTraces(status="error")) is not None
+
+
+QUESTIONS: dict[str, Any] = {
+    "status:error": lambda t: t.status == "error",
+    "-status:error": lambda t: t.status != "error",
+    "type:llm_call": lambda t: "llm_call" in t.types,
+    "-type:llm_call": lambda t: "llm_call" not in t.types,
+    "model:GPT*": lambda t: "gpt-4o" in t.models,
+    "session:one": lambda t: t.session_id == "one",
+    "-session:one": lambda t: t.session_id != "one",
+    "tag:env=prod": lambda t: t.tags.get("env") == "prod",
+    "tag:env": lambda t: "env" in t.tags,
+    "cost>0.001": lambda t: t.cost_pico > 10**9,
+    "tokens<20": lambda t: t.tokens < 20,
+    "duration>=2ms": lambda t: t.duration_ns is not None and t.duration_ns >= 2_000_000,
+    "-duration>=2ms": lambda t: t.duration_ns is None or t.duration_ns < 2_000_000,
+    "since:1790000010": lambda t: t.start_ns >= START_NS + 10 * SECOND,
+    '"план"': lambda t: "план" in t.name.casefold(),
+    "-Research": lambda t: "research" not in t.name.casefold(),
+    "name:strasse": lambda t: "strasse" in t.name.casefold(),
+}
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chosen=st.lists(st.sampled_from(sorted(QUESTIONS)), min_size=1, max_size=3, unique=True), walked=st.booleans())
+def test_a_question_may_name_fields(world: World, chosen: list[str], walked: bool) -> None:
+    page = world.ask(ListTraces(q=" ".join(chosen), limit=200), walked)
+    expected = [t.trace_id for t in reversed(world.stored) if all(QUESTIONS[term](t) for term in chosen)]
+    assert [t["trace_id"] for t in page["traces"]] == expected
+    assert page["total"] == len(expected)
+
+
+def in_one_read(world: World, q: ListTraces) -> Any:
+    return world.lane.read(traces.list_traces, q, filters.where(q, NOW_NS))
 
 
 @pytest.mark.parametrize("exclude", [None, "t5", "t9"])

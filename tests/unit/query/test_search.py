@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from beacon.contract.requests import Search
 from query import search as searching
+from query.terms import Asked, Text, parse
 from tests.store_fixture import SECOND, START_NS, Store, stored_span
 from tests.unit.query.lane import Lane, lane
 
@@ -117,7 +120,13 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, La
 
 
 def ask(one: Lane, needle: str, **page: int) -> Any:
-    return json.loads(one.walk(searching.search, Search(q=needle, **page)))
+    """What is found for `needle` to the letter."""
+    return json.loads(one.walk(searching.search, Search(q=needle, **page), Asked((Text(needle),), ())))
+
+
+def ask_in_words(one: Lane, q: str, **page: int) -> Any:
+    """What is found for a question with terms."""
+    return json.loads(one.walk(searching.search, Search(q=q, **page), parse(q, START_NS + 1_000 * SECOND)))
 
 
 @pytest.mark.parametrize("needle", sorted(set(NEEDLES)))
@@ -198,3 +207,111 @@ def test_hits_are_counted_to_ten_thousand_and_the_scan_ends_there(
         assert (page["total"], page["total_relation"]) == (20, "gte")
         deep = ask(one, "needle", limit=5, offset=50)
         assert [hit["span_id"] for hit in deep["results"]] == [f"s{i}" for i in (9, 8, 7, 6, 5)]
+
+
+# ---------------------------------------------------------------- questions with terms
+
+TERMS = (
+    "status:error", "-status:error", "type:llm_call", "name:STEP", "-name:step", "model:GPT-4o", "model:gpt*",
+    "tokens>10", "-tokens>10", "cost>=0.001", "duration>1s", "-duration>1s", "since:1790000010", "until:1790000010",
+    "session:one", "tag:env=prod", "-tag:env", "alpha", '"beta gamma"', "-beta", '-"alpha"', "-ПЛАН",
+)  # fmt: skip
+TEXTS = ("alpha", "Beta Gamma", "beta", "план", "alpha beta gamma", "nothing")
+
+
+def fits(span: dict[str, Any], tags: dict[str, str], trace_name: str | None, term: str) -> bool:
+    """Whether one term holds for one stored span, by the plain words of the language."""
+    if term.startswith("-"):
+        return not fits(span, tags, trace_name, term[1:])
+    duration = None if span["end_ns"] is None else max(0, span["end_ns"] - span["start_ns"])
+    match term:
+        case "status:error":
+            return bool(span["status"] == "error")
+        case "type:llm_call":
+            return bool(span["span_type"] == "llm_call")
+        case "name:STEP" | "name:step":
+            return "step" in span["name"].casefold()
+        case "model:GPT-4o":
+            return (span["model"] or "").casefold() == "gpt-4o"
+        case "model:gpt*":
+            return (span["model"] or "").casefold().startswith("gpt")
+        case "tokens>10":
+            return span["tokens"] is not None and span["tokens"] > 10
+        case "cost>=0.001":
+            return span["cost_pico"] is not None and span["cost_pico"] >= 10**9
+        case "duration>1s":
+            return duration is not None and duration > SECOND
+        case "since:1790000010":
+            return bool(span["start_ns"] >= START_NS + 10 * SECOND)
+        case "until:1790000010":
+            return bool(span["start_ns"] < START_NS + 10 * SECOND)
+        case "session:one":
+            return bool(span["session_id"] == "one")
+        case "tag:env=prod":
+            return tags.get("env") == "prod"
+        case "tag:env":
+            return "env" in tags
+    held = [span["name"], span["error_message"] or "", trace_name or "", *texts(json.loads(span["attributes"]))]
+    return any(term.strip('"').casefold() in text.casefold() for text in held)
+
+
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Any], Lane]]:
+    """(span, its trace's tags, the trace's name where it is the head's) newest first."""
+    path: Path = tmp_path_factory.mktemp("terms") / "traces.db"
+    rng = random.Random(5)
+    stored: list[Any] = []
+    with Store(path) as store:
+        for i in range(120):
+            start = START_NS + rng.randrange(20) * SECOND
+            span = stored_span(
+                "s",
+                f"t{i}",
+                span_type=rng.choice(("llm_call", "custom")),
+                name=rng.choice(("a step", "Alpha", "plan")),
+                status=rng.choice(("ok", "error")),
+                error_message=rng.choice((None, "beta")),
+                start_ns=start,
+                end_ns=rng.choice((None, start, start + 2 * SECOND)),
+                model=rng.choice((None, "gpt-4o", "gpt-4o-mini", "claude")),
+                tokens=rng.choice((None, 10, 20)),
+                cost_pico=rng.choice((None, 10**6, 10**9)),
+                session_id=rng.choice((None, "one", "two")),
+                attributes={"text": rng.choice(TEXTS), "more": rng.choice(TEXTS)},
+            )
+            store.put(span)
+            tags = rng.choice(({}, {"env": "prod"}, {"env": "dev"}))
+            if tags:
+                store.tag(f"t{i}", **tags)
+            stored.append((span, tags, span["name"]))
+        with lane(path) as one:
+            yield stored[::-1], one
+
+
+@settings(max_examples=150, deadline=None)
+@given(chosen=st.lists(st.sampled_from(TERMS), min_size=1, max_size=4, unique=True))
+def test_every_term_has_to_hold(varied: tuple[list[Any], Lane], chosen: list[str]) -> None:
+    # words that stand beside each other would be one text
+    chosen = [f'"{term}"' if term == "alpha" else term for term in chosen]
+    stored, one = varied
+    found = ask_in_words(one, " ".join(chosen), limit=200)
+    expected = [span["trace_id"] for span, tags, name in stored if all(fits(span, tags, name, term) for term in chosen)]
+    assert [hit["trace_id"] for hit in found["results"]] == expected
+    assert found["total"] == len(expected)
+
+
+def test_terms_are_worth_asking(varied: tuple[list[Any], Lane]) -> None:
+    stored, _ = varied
+    for term in TERMS:
+        assert 0 < sum(fits(span, tags, name, term) for span, tags, name in stored) < len(stored), term
+
+
+def test_a_question_of_fields_alone_shows_the_span(tmp_path: Path) -> None:
+    with Store(tmp_path / "traces.db") as store, lane(store.path) as one:
+        store.put(stored_span("s", "t", name="a  call", status="error"), stored_span("u", "t"))
+        page = ask_in_words(one, "status:error")
+        (hit,) = page["results"]
+        assert (hit["span_id"], hit["field"], hit["match_context"], hit["offsets"]) == ("s", "name", "a call", [0, 0])
+        assert page["texts"] == []
+        page = ask_in_words(one, 'status:error "A  Call" -nothing')
+        assert (page["total"], page["texts"]) == (1, ["A  Call"])

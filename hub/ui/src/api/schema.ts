@@ -555,10 +555,12 @@ export interface SearchHit {
   start_time: number;
 }
 
+/** `texts` are the texts of the question that hits have to hold, without its fields and its quotes. */
 export interface SearchPage {
   results: Array<SearchHit>;
   total: number;
   total_relation: "eq" | "gte";
+  texts: Array<string>;
 }
 
 /** The traces of one session. `error_count` and `running_count` count traces; `first_seen` is when the first of them was stored, `last_seen` when something of them last was, in epoch seconds. */

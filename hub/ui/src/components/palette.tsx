@@ -28,9 +28,10 @@ export function found(list: readonly Command[], text: string): Command[] {
 /** Commands beside hits at most: who searches does not look for them. */
 const COMMANDS_BESIDE = 5;
 
-/** Where a hit is shown: its span, with what was searched for marked in it. */
-export function hitAddress(hit: SearchHit, query: string): string {
-  return address(`/traces/${encodeURIComponent(hit.trace_id)}`, new URLSearchParams({ span: hit.span_id, q: query }));
+/** Where a hit is shown: its span, with the text that was searched for marked in it. */
+export function hitAddress(hit: SearchHit, text: string | undefined): string {
+  const query = new URLSearchParams({ span: hit.span_id, ...(text === undefined ? {} : { q: text }) });
+  return address(`/traces/${encodeURIComponent(hit.trace_id)}`, query);
 }
 
 export function Palette() {
@@ -61,7 +62,7 @@ export function Palette() {
     if (command === undefined && hit === undefined) return;
     close();
     // after the dialog has given the focus back
-    setTimeout(() => (command ? command.run() : go(hitAddress(hit!, result!.query))));
+    setTimeout(() => (command ? command.run() : go(hitAddress(hit!, result!.texts[0]))));
   };
   // as the words of the failure promise: it goes on by itself
   useEffect(
@@ -187,7 +188,7 @@ function Foot({ search, commands: beside }: { search: Search; commands: number }
   return (
     <p class="dim pad palette-foot" role="status">
       {total === 0
-        ? `Nothing that is stored holds “${result.query}”${beside > 0 ? "; a command does" : ""}.`
+        ? `Nothing that is stored ${result.texts.length > 0 ? "holds" : "is"} “${result.query}”${beside > 0 ? "; a command does" : ""}.`
         : `${exact(total)}${more ? "+" : ""} ${total === 1 ? "span" : "spans"}`}
       {hits.length < total ? (
         <button type="button" class="more" disabled={search.busy.value} onClick={() => search.more()}>

@@ -216,8 +216,16 @@ export function toQuery(filter: Filter, now: number): ListQuery {
         break;
     }
   }
-  if (names.length > 0) query.q = names.join(" ").slice(0, 500);
+  if (names.length > 0) query.q = toText(names.join(" "));
   return query;
+}
+
+const TEXT_MAX = 500;
+
+/** Text as the server takes it to the letter: in quotes where it could be read as a term. */
+function toText(text: string): string {
+  if (!/["\\:<>=]|(^|\s)-/.test(text)) return text.slice(0, TEXT_MAX);
+  return `"${text.slice(0, TEXT_MAX / 2 - 2).replace(/["\\]/g, "\\$&")}"`;
 }
 
 /** As many models a summary names; of a trace with as many there may be more. */

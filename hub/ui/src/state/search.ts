@@ -5,6 +5,8 @@ import type { SearchHit } from "../api/schema.ts";
 
 export interface Found {
   query: string;
+  /** What hits hold of it, without its fields and quotes. */
+  texts: readonly string[];
   hits: readonly SearchHit[];
   total: number;
   /** There are more than `total`: it is counted to ten thousand. */
@@ -63,11 +65,11 @@ export class Search {
       this.failure.value = answer.failure;
       return;
     }
-    const { results, total, total_relation } = answer.value;
+    const { results, total, total_relation, texts } = answer.value;
     const known = new Set(before.map((hit) => `${hit.trace_id}/${hit.span_id}`));
     // spans that came meanwhile move the pages on by as many
     const fresh = results.filter((hit) => !known.has(`${hit.trace_id}/${hit.span_id}`));
     this.failure.value = null;
-    this.found.value = { query, hits: [...before, ...fresh], total, more: total_relation === "gte" };
+    this.found.value = { query, texts, hits: [...before, ...fresh], total, more: total_relation === "gte" };
   }
 }
