@@ -1,7 +1,8 @@
 """Keeps the database from growing for ever: traces that are too old, or too many for its size, go, the oldest first;
 and the pages that deletes leave are given back to the disk.
 
-All of it in transactions of a few milliseconds between which spans are written: none holds up an acknowledgement.
+All of it in transactions of a few milliseconds between which spans are written. What an acknowledgement still waits for
+are the checkpoints they cause: the slowest of 2,400 took 21 to 36 ms, and 6 with nothing to delete.
 """
 
 from __future__ import annotations
@@ -78,14 +79,24 @@ class Step(NamedTuple):
 
 async def keep_bounded(writer: Writer, policy: Policy) -> None:
     """Hold the database to `policy`, again and again, for as long as the process lives."""
+    warned = False
     while True:
         await asyncio.sleep(LOOK_S)
         with contextlib.suppress(BeaconError):  # a full disk, say: the next look does it
-            await tidy(writer, policy)
+            over_by = await tidy(writer, policy)
+            if over_by and not warned:  # not with every look
+                log.warning(
+                    "the database is %.1f MB above BEACON_MAX_DB_SIZE; all that is left is kept by a tag (%s)",
+                    over_by / 1e6,
+                    ", ".join(KEEPING_TAGS),
+                )
+            warned = over_by > 0
 
 
-async def tidy(writer: Writer, policy: Policy) -> None:
-    """Delete what has to go, and give back what that leaves. Raises `BeaconError` while the database takes none."""
+async def tidy(writer: Writer, policy: Policy) -> int:
+    """Delete what has to go, and give back what that leaves; returns by how many bytes the database is still too large.
+    Raises `BeaconError` while the database takes none."""
+    over_by = 0
     if policy.age_ns is not None:
         age_ns = policy.age_ns
         await _delete(writer, lambda after: expire(age_ns, after), "were older than BEACON_RETENTION_DAYS")
@@ -93,17 +104,13 @@ async def tidy(writer: Writer, policy: Policy) -> None:
     if most is not None and await writer.run(used_bytes) > most:
         target = round(most * SHRINK_TO)
         await _delete(writer, lambda after: shrink(target, after), "were more than BEACON_MAX_DB_SIZE has room for")
-        if (left := await writer.run(used_bytes)) > most:
-            log.warning(
-                "the database has %.1f MB, more than BEACON_MAX_DB_SIZE; all that is left is kept by a tag (%s)",
-                left / 1e6,
-                ", ".join(KEEPING_TAGS),
-            )
+        over_by = max(0, await writer.run(used_bytes) - most)
     if await writer.run(free_pages) >= VACUUM_FROM_PAGES:
         more = True
         while more:
             more = await writer.run(give_back, VACUUM_PAGES * PAGE_SIZE)
             await asyncio.sleep(PAUSE_S)
+    return over_by
 
 
 async def _delete(writer: Writer, command: Callable[[int], Command], why: str) -> None:

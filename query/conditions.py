@@ -14,8 +14,8 @@ _SPAN_DURATION = "CASE WHEN s.end_ns IS NOT NULL THEN max(0, s.end_ns - s.start_
 
 
 class Condition(NamedTuple):
-    """SQL that is true or false (never NULL), and its named parameters. `reads_spans`: it looks into the spans of every
-    trace."""
+    """SQL and its named parameters; "" when everything passes. `reads_spans`: it looks into the spans of every trace,
+    which is some ten times dearer."""
 
     sql: str
     params: dict[str, Any]
@@ -23,7 +23,7 @@ class Condition(NamedTuple):
 
 
 def over_spans(fields: Sequence[Field]) -> Condition:
-    """What holds for a span that every field fits; "1" when there is none."""
+    """What holds for a span that every field fits."""
     return _all(fields, _ON_SPANS)
 
 
@@ -69,13 +69,18 @@ def _all(fields: Sequence[Field], columns: dict[str, str]) -> Condition:
     for i, field in enumerate(sorted(fields, key=lambda field: _DEAR.index(field.name) if field.name in _DEAR else -1)):
         sql = _term(field, columns.get(field.name, ""), f"field{i}", params)
         if columns is _ON_TRACES and field.name in ("type", "model"):
-            sql = f"EXISTS (SELECT 1 FROM spans s WHERE s.trace_row = t.trace_row AND {sql})"
+            sql = any_span(sql)
             reads_spans = True
         terms.append(f"NOT coalesce({sql}, 0)" if field.negated else f"coalesce({sql}, 0)")
-    return Condition(" AND ".join(terms) or "1", params, reads_spans)
+    return Condition(" AND ".join(terms), params, reads_spans)
 
 
 _DEAR = ("tag", "name", "type", "model")
+
+
+def any_span(condition: str) -> str:
+    """Whether a condition on `spans s` holds for any span of the trace."""
+    return f"EXISTS (SELECT 1 FROM spans s WHERE s.trace_row = t.trace_row AND {condition})"
 
 
 def _term(field: Field, column: str, at: str, params: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from beacon.contract.limits import TIME_MAX_S
 from beacon.contract.requests import ListTraces
 from beacon.contract.units import ns_from_seconds, pico_from_usd
 from beacon.errors import Invalid
-from query.conditions import TRACE_DURATION, over_traces
+from query.conditions import TRACE_DURATION, Condition, any_span, over_traces
 from query.terms import INT64_MAX, parse
 
 _SORT_KEYS = {
@@ -19,15 +19,6 @@ _SORT_KEYS = {
     "total_tokens": "t.tokens",
     "span_count": "t.span_count",
 }
-
-
-class Where(NamedTuple):
-    """A condition on `traces t` with named parameters. `sql` is "" when everything passes; `reads_spans` says that
-    it looks into the spans of every trace, which is some ten times dearer."""
-
-    sql: str
-    params: dict[str, Any]
-    reads_spans: bool = False
 
 
 class Order(NamedTuple):
@@ -59,7 +50,7 @@ def order(q: ListTraces) -> Order:
     return Order(_SORT_KEYS[q.sort.lstrip("-")], q.sort.startswith("-"))
 
 
-def where(q: ListTraces, now_ns: int) -> Where:
+def where(q: ListTraces, now_ns: int) -> Condition:
     """Every filter that is given; all must hold. Raises `Invalid` for a `q` that cannot be read."""
     terms: list[str] = []
     params: dict[str, Any] = {}
@@ -94,14 +85,10 @@ def where(q: ListTraces, now_ns: int) -> Where:
         add(said.sql, **said.params)
         reads_spans = reads_spans or said.reads_spans
     if q.span_type is not None:
-        add(_any_span("s.span_type = :span_type"), span_type=q.span_type)
+        add(any_span("s.span_type = :span_type"), span_type=q.span_type)
     if q.model is not None:
-        add(_any_span("s.model = :model"), model=q.model)
-    return Where(" AND ".join(terms), params, reads_spans)
-
-
-def _any_span(condition: str) -> str:
-    return f"EXISTS (SELECT 1 FROM spans s WHERE s.trace_row = t.trace_row AND {condition})"
+        add(any_span("s.model = :model"), model=q.model)
+    return Condition(" AND ".join(terms), params, reads_spans)
 
 
 def _ns(seconds: float) -> int:

@@ -96,30 +96,36 @@ def search(walk: Walk, q: Search, asked: Asked) -> bytes:
     return encode(SearchPage(page, min(total, TOTAL_MAX), "gte" if total > TOTAL_MAX else "eq", texts))
 
 
-class Wanted(NamedTuple):
-    """What a hit has to be. `first`, folded, is the longest text and the one that is shown (None: there is no text);
-    `others` are to be there too, `absent` in no field."""
+class _Needle(NamedTuple):
+    """A case-folded text, and what lets a stored text be passed over without decoding it."""
 
-    first: str | None
-    likely: Probe | None
-    others: tuple[str, ...]
-    absent: tuple[str, ...]
+    folded: str
+    likely: Probe
+
+
+class Wanted(NamedTuple):
+    """What a hit has to be. `first` is the longest text and the one that is shown (None: there is none); `others` are
+    to be there too, `absent` in no field."""
+
+    first: _Needle | None
+    others: tuple[_Needle, ...]
+    absent: tuple[_Needle, ...]
     fields: Condition
 
     @classmethod
     def of(cls, asked: Asked) -> Wanted:
-        present = sorted({text.folded for text in asked.texts if not text.negated}, key=len, reverse=True)
-        absent = tuple({text.folded for text in asked.texts if text.negated})
-        first = present[0] if present else None
-        return cls(first, probe(first) if first else None, tuple(present[1:]), absent, over_spans(asked.fields))
+        texts = sorted(asked.texts, key=lambda text: len(text.folded), reverse=True)
+        present = [_Needle(text.folded, probe(text.folded)) for text in texts if not text.negated]
+        absent = [_Needle(text.folded, probe(text.folded)) for text in texts if text.negated]
+        return cls(present[0] if present else None, tuple(present[1:]), tuple(absent), over_spans(asked.fields))
 
 
 def _heads(walk: Walk, top: int, wanted: Wanted) -> list[int]:
     """The span_row, ascending, of each trace's head span where the trace's name has the first text and is not the
     span's own."""
-    first, likely = wanted.first, wanted.likely
-    if first is None or likely is None:
+    if wanted.first is None:
         return []
+    folded, likely = wanted.first
     sql = (
         "SELECT s.span_row, t.name FROM traces t "
         "CROSS JOIN spans s ON s.trace_row = t.trace_row AND s.span_id = t.head_span_id "
@@ -128,7 +134,7 @@ def _heads(walk: Walk, top: int, wanted: Wanted) -> list[int]:
 
     def read(db: sqlite3.Connection, low: int, high: int) -> list[int]:
         rows = db.execute(sql, {"low": low, "high": high, "like": likely.like})
-        return [span_row for span_row, name in rows if find(name, first)]
+        return [span_row for span_row, name in rows if find(name, folded)]
 
     return sorted(span_row for rows in walk.descend(top, read) for span_row in rows)
 
@@ -140,15 +146,14 @@ class _Scan:
         self._wanted = wanted
         self._heads = heads
         self._params = dict(wanted.fields.params)
-        can_hold = "1"
-        likely = wanted.likely
-        if likely is not None:
+        fits = f" AND {wanted.fields.sql}" if wanted.fields.sql else ""
+        can_hold = ""
+        if wanted.first is not None:
+            likely = wanted.first.likely
             self._params["like"] = likely.like
-            can_hold = f"{likely.sql('s.name')} OR {likely.sql('s.error_message')} OR {likely.attributes_sql}"
-        self._sql = (
-            f"{_HIT} WHERE s.span_row > :low AND s.span_row <= :high AND {wanted.fields.sql} AND ({can_hold}) "
-            "ORDER BY s.span_row DESC"
-        )
+            can_hold = f" AND ({likely.sql('s.name')} OR {likely.sql('s.error_message')} OR {likely.attributes_sql})"
+        self._sql = f"{_HIT} WHERE s.span_row > :low AND s.span_row <= :high{fits}{can_hold} ORDER BY s.span_row DESC"
+        self._named = f"{_HIT} WHERE s.span_row IN (SELECT value FROM json_each(:heads)){fits}"
 
     def slice(self, db: sqlite3.Connection, low: int, high: int) -> list[_Found]:
         """The hits in (low, high], newest first."""
@@ -159,8 +164,7 @@ class _Scan:
         heads = [row for row in heads if row not in hits]
         if not heads:
             return list(hits.values())
-        named = f"{_HIT} WHERE s.span_row IN (SELECT value FROM json_each(:heads)) AND {self._wanted.fields.sql}"
-        self._take(db.execute(named, {**self._params, "heads": msgspec.json.encode(heads).decode()}), hits)
+        self._take(db.execute(self._named, {**self._params, "heads": msgspec.json.encode(heads).decode()}), hits)
         return [hits[row] for row in sorted(hits, reverse=True)]
 
     def _take(self, rows: Iterable[tuple[Any, ...]], hits: dict[int, _Found]) -> None:
@@ -171,7 +175,7 @@ class _Scan:
                 # nothing to show but the span itself
                 found: tuple[str, Match] | None = "name", Match(candidate.name[: CONTEXT_CHARS * 2], 0, 0)
             else:
-                found = _look(candidate, wanted.first, wanted.likely)
+                found = _look(candidate, wanted.first)
             if (
                 found is not None
                 and all(_look(candidate, other) for other in wanted.others)
@@ -180,8 +184,9 @@ class _Scan:
                 hits[candidate.span_row] = _found(candidate, *found)
 
 
-def _look(candidate: _Candidate, folded: str, likely: Probe | None = None) -> tuple[str, Match] | None:
+def _look(candidate: _Candidate, needle: _Needle) -> tuple[str, Match] | None:
     """(field, match) of the first place where the span has the text."""
+    folded, likely = needle
     match = find(candidate.name, folded)
     if match is not None:
         return "name", match
@@ -189,7 +194,7 @@ def _look(candidate: _Candidate, folded: str, likely: Probe | None = None) -> tu
         match = find(candidate.error_message, folded)
         if match is not None:
             return "error_message", match
-    if likely is None or likely.might_match(candidate.attributes):
+    if likely.might_match(candidate.attributes):
         found = find_in_attributes(candidate.attributes, folded)
         if found is not None:
             return f"attributes.{found[0]}", found[1]

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
 from beacon.contract.records import SpanType, Status
+from beacon.contract.units import pico_from_usd
 from beacon.errors import Invalid
 
 TERMS_MAX = 20
@@ -132,7 +133,7 @@ def _usd(value: str, at: int, now_ns: int) -> int:
     number = _number(value.removeprefix("$"))
     if number is None:
         raise _wrong(f"{value[:40]!r} is no amount of US dollars; write 0.01 or $2", at)
-    return min(round(number * 1e12), INT64_MAX)
+    return min(pico_from_usd(number), INT64_MAX)
 
 
 def _tokens(value: str, at: int, now_ns: int) -> int:

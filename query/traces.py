@@ -10,7 +10,8 @@ import msgspec
 from beacon.contract.records import TracePage, TraceSummary, encode
 from beacon.contract.requests import ListTraces
 from beacon.store.rows import TRACE_COLUMNS, trace_of
-from query.filters import Order, Where, cursor_row, order
+from query.conditions import Condition
+from query.filters import Order, cursor_row, order
 from query.walk import Walk
 
 WALK_FROM_TRACES = 20_000
@@ -30,7 +31,7 @@ class _Counters(NamedTuple):
     span_count: int
 
 
-def list_traces(db: sqlite3.Connection, q: ListTraces, condition: Where) -> bytes | None:
+def list_traces(db: sqlite3.Connection, q: ListTraces, condition: Condition) -> bytes | None:
     """The page of what passes `condition`, as JSON, read in one snapshot; None when `walk_traces` should do it."""
     counters = _counters(db)
     ordering = order(q)
@@ -43,7 +44,7 @@ def list_traces(db: sqlite3.Connection, q: ListTraces, condition: Where) -> byte
     return selection.page(db)
 
 
-def walk_traces(walk: Walk, q: ListTraces, condition: Where) -> bytes:
+def walk_traces(walk: Walk, q: ListTraces, condition: Condition) -> bytes:
     """The page as JSON, read slice by slice. Its `seq` is that of the first slice: what changed since is in events
     after it."""
     with walk.snapshot() as db:
@@ -115,7 +116,7 @@ def _created_order(db: sqlite3.Connection, q: ListTraces, counters: _Counters, d
 # ---------------------------------------------------------------- filtered or sorted
 
 
-def _select(db: sqlite3.Connection, condition: Where, ordering: Order, low: int, high: int) -> list[Row]:
+def _select(db: sqlite3.Connection, condition: Condition, ordering: Order, low: int, high: int) -> list[Row]:
     """(key or None, trace_row) of every trace in (low, high] that passes, newest first."""
     return db.execute(
         f"SELECT {ordering.key or 'NULL'}, t.trace_row FROM traces t "
@@ -128,7 +129,7 @@ def _select(db: sqlite3.Connection, condition: Where, ordering: Order, low: int,
 class _Selection:
     """The rows of one page, picked from slices that come newest first, and how many there are in all."""
 
-    def __init__(self, q: ListTraces, condition: Where, ordering: Order, counters: _Counters) -> None:
+    def __init__(self, q: ListTraces, condition: Condition, ordering: Order, counters: _Counters) -> None:
         self._q = q
         self._order = ordering
         self._counters = counters

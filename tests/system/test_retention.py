@@ -44,6 +44,21 @@ def test_the_oldest_make_room_and_the_disk_gets_it_back(make_stack: MakeStack) -
     assert listed(stack)[-1] == "more"
 
 
+def test_what_is_kept_by_tags_stays_and_the_log_says_so_once(make_stack: MakeStack) -> None:
+    stack = make_stack(BEACON_MAX_DB_SIZE="16MB", BEACON_RETENTION_DAYS=str(4 / 86_400)).start()
+    stack.wait_healthy()
+    for n in range(50):  # kept before there is too much
+        post(stack, f"kept{n}", spans=1)
+        assert stack.ask("PUT", f"/v1/traces/kept{n}/tags", {"tags": {"keep": "true"}}).status == 200
+    post(stack, *(f"kept{n}" for n in range(50)))
+    log = stack.home / "logs" / "ingest.log"
+    wait_for(lambda: "above BEACON_MAX_DB_SIZE" in log.read_text(), "the log to say so", 40)
+    post(stack, "goes", spans=1)
+    wait_for(lambda: "goes" not in listed(stack), "a later look", 40)
+    assert len(listed(stack)) == 50
+    assert log.read_text().count("above BEACON_MAX_DB_SIZE") == 1
+
+
 def test_what_is_old_goes_and_what_goes_on_stays(make_stack: MakeStack) -> None:
     stack = make_stack(BEACON_RETENTION_DAYS=str(4 / 86_400)).start()  # four seconds
     stack.wait_healthy()

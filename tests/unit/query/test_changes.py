@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from beacon.contract.events import Envelope, unpack
 from beacon.errors import Conflict
 from query import changes, spans, traces
-from query.filters import Where
+from query.conditions import Condition
 from query.walk import Walk
 from tests.store_fixture import SECOND, START_NS, Store, stored_span
 from tests.unit.query.lane import Lane, lane
@@ -92,7 +92,7 @@ def stored(one: Lane) -> tuple[dict[str, Any], dict[tuple[str, str], Any]]:
 
     from beacon.contract.requests import ListTraces
 
-    page = one.read(traces.list_traces, ListTraces(limit=200), Where("", {}))
+    page = one.read(traces.list_traces, ListTraces(limit=200), Condition("", {}))
     assert page is not None
     return (
         {t["trace_id"]: t for t in json.loads(page)["traces"]},
