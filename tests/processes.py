@@ -112,7 +112,12 @@ class Process:
         """Send a signal and wait for the end; its exit code."""
         assert self.child is not None
         self.child.send_signal(number)
-        return self.child.wait(20)
+        try:
+            return self.child.wait(20)
+        except subprocess.TimeoutExpired:
+            self.child.kill()  # else its end is told in the middle of another test
+            self.child.wait()
+            raise
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, timeout: float = 20
