@@ -7,6 +7,8 @@ from beacon.process import run
 from beacon.web import serve_unix
 from query.connections import Connections
 from query.handlers import Handlers
+from query.index.file import path_beside
+from query.index.reader import Index
 from query.readers import Readers
 
 POINT_READERS = 3
@@ -28,11 +30,13 @@ async def main(settings: Settings) -> None:
     connections = Connections(settings.db_path)
     points = Readers(connections, "point", threads=POINT_READERS, waiting_max=POINTS_WAITING)
     walks = Readers(connections, "walk", threads=WALK_READERS, waiting_max=WALKS_WAITING)
+    index = Index(path_beside(settings.db_path))
     try:
-        await serve_unix(Handlers(settings, points, walks).application(), settings.socket_path("query"))
+        await serve_unix(Handlers(settings, points, walks, index).application(), settings.socket_path("query"))
     finally:
         await points.close()
         await walks.close()
+        index.close()
 
 
 if __name__ == "__main__":

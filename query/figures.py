@@ -21,6 +21,7 @@ from beacon.contract.records import (
 )
 from beacon.contract.requests import TrendsRange
 from beacon.contract.units import NS, duration_ms, seconds_from_ns, usd_from_pico
+from query.index.reader import Index
 from query.walk import Walk
 
 BUCKET_NS = {"day": 86_400 * NS, "hour": 3_600 * NS}
@@ -52,12 +53,15 @@ ORDER BY 1 DESC, s.span_row DESC LIMIT ?
 """
 
 
-def read_stats(db: sqlite3.Connection, path: Path) -> bytes:
-    """How much is stored, as JSON. The size is that of the database and of its write-ahead log."""
-    seq, traces, spans = db.execute("SELECT seq, trace_count, span_count FROM counters").fetchone()
+def read_stats(db: sqlite3.Connection, path: Path, index: Index) -> bytes:
+    """How much is stored, and how much of it the search index holds, as JSON. The size is that of the database and of
+    its write-ahead log."""
+    epoch, seq, traces, spans = db.execute("SELECT epoch, seq, trace_count, span_count FROM counters").fetchone()
+    indexed = min(spans, index.spans(epoch))  # it forgets deleted spans a little later
     # rows are numbered in the order they were created
     oldest = db.execute("SELECT created_ns FROM traces ORDER BY trace_row LIMIT 1").fetchone()
-    return encode(Stats(_size(path), traces, spans, None if oldest is None else seconds_from_ns(oldest[0]), seq))
+    since = None if oldest is None else seconds_from_ns(oldest[0])
+    return encode(Stats(_size(path), traces, spans, since, seq, indexed))
 
 
 def _size(path: Path) -> int:

@@ -13,6 +13,7 @@ from beacon.errors import BadRequest, Invalid
 from beacon.web import Application, Call, Handler, Reply
 from beacon.web.body import Disconnected
 from query import changes, figures, filters, graph, jobs, replays, search, sessions, spans, traces
+from query.index.reader import Index
 from query.readers import Readers
 from query.spans import require_id
 from query.terms import parse
@@ -34,10 +35,11 @@ class Handlers:
     """`points` reads what takes a few milliseconds at most, `walks` what looks at everything: so that a first page
     never waits behind a search."""
 
-    def __init__(self, settings: Settings, points: Readers, walks: Readers) -> None:
+    def __init__(self, settings: Settings, points: Readers, walks: Readers, index: Index) -> None:
         self._path = settings.db_path
         self._points = points
         self._walks = walks
+        self._index = index
         self._exports: Exports | None = None
 
     def application(self) -> Application:
@@ -150,10 +152,10 @@ class Handlers:
 
     async def search(self, call: Call) -> Reply:
         asked = parse(call.query.q, time.time_ns())
-        return _json(await _while_asked(call, self._walks.walk(search.search, call.query, asked)))
+        return _json(await _while_asked(call, self._walks.walk(search.search, call.query, asked, self._index)))
 
     async def get_stats(self, call: Call) -> Reply:
-        return _json(await self._points.read(figures.read_stats, self._path))
+        return _json(await self._points.read(figures.read_stats, self._path, self._index))
 
     async def get_trends(self, call: Call) -> Reply:
         read = self._walks.walk(figures.read_trends, call.query, time.time_ns())

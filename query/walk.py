@@ -89,12 +89,14 @@ class Walk:
             if self._db.in_transaction:
                 self._db.execute("COMMIT")
 
-    def descend(self, top: int, read: Callable[[sqlite3.Connection, int, int], T], size: int = 2_048) -> Iterator[T]:
-        """`read(db, low, high)` for ranges (low, high] of row numbers from `top` down to 1, each in a snapshot of its
-        own and at most about SLICE_MAX_S long: a range that takes longer is tried again smaller."""
+    def descend(
+        self, top: int, read: Callable[[sqlite3.Connection, int, int], T], size: int = 2_048, bottom: int = 0
+    ) -> Iterator[T]:
+        """`read(db, low, high)` for ranges (low, high] of row numbers from `top` down to above `bottom`, each in a
+        snapshot of its own and at most about SLICE_MAX_S long: a range that takes longer is tried again smaller."""
         high = top
-        while high > 0:
-            low = max(0, high - size)
+        while high > bottom:
+            low = max(bottom, high - size)
             began = time.monotonic()
             try:
                 result = self._slice(read, low, high, None if size == 1 else began + SLICE_MAX_S)

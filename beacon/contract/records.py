@@ -310,13 +310,15 @@ class SessionPage(Struct):
 
 
 class Stats(Struct):
-    """`oldest_trace_timestamp` is the smallest created_at, in epoch seconds, null in an empty database."""
+    """`oldest_trace_timestamp` is the smallest created_at, in epoch seconds, null in an empty database. `indexed`: so
+    many of the spans are in the search index; the others are found too, by reading them."""
 
     database_size_bytes: int
     total_traces: int
     total_spans: int
     oldest_trace_timestamp: float | None
     seq: int
+    indexed: int
 
 
 class TrendBucket(Struct):

@@ -11,6 +11,7 @@ import pytest
 
 from beacon.contract.requests import TrendsRange
 from query import figures
+from query.index.reader import Index
 from tests.store_fixture import SECOND, Store, stored_span
 from tests.unit.query.lane import Lane, lane
 
@@ -108,15 +109,18 @@ def test_the_slowest_ended_tools_come_first(store: Store, one: Lane) -> None:
 
 
 def test_stats_count_what_is_there_and_the_log_belongs_to_the_size(store: Store, one: Lane) -> None:
-    empty = json.loads(one.read(figures.read_stats, store.path))
+    empty = json.loads(one.read(figures.read_stats, store.path, Index(Path("nowhere"))))
     assert (empty["total_traces"], empty["total_spans"], empty["oldest_trace_timestamp"]) == (0, 0, None)
     store.put(stored_span("a", "t1"), stored_span("b", "t1"), created_ns=NOON + 5 * 10**8)
     store.put(stored_span("a", "t2"), created_ns=NOON + SECOND)
-    stats = json.loads(one.read(figures.read_stats, store.path))
+    stats = json.loads(one.read(figures.read_stats, store.path, Index(Path("nowhere"))))
     assert (stats["total_traces"], stats["total_spans"], stats["seq"]) == (2, 3, store.seq)
     assert stats["oldest_trace_timestamp"] == NOON / SECOND + 0.5
     log = store.path.with_name(store.path.name + "-wal").stat().st_size
     assert log > 0
     assert stats["database_size_bytes"] == store.path.stat().st_size + log
     store.delete("t1")
-    assert json.loads(one.read(figures.read_stats, store.path))["oldest_trace_timestamp"] == NOON / SECOND + 1
+    assert (
+        json.loads(one.read(figures.read_stats, store.path, Index(Path("nowhere"))))["oldest_trace_timestamp"]
+        == NOON / SECOND + 1
+    )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from beacon.contract.requests import Search
 from query import search as searching
+from query.index.reader import Index
 from query.terms import Asked, Text, parse
 from tests.store_fixture import SECOND, START_NS, Store, stored_span
 from tests.unit.query.lane import Lane, lane
@@ -119,14 +120,17 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, La
             yield store, one
 
 
+NO_INDEX = Index(Path("nowhere"))
+
+
 def ask(one: Lane, needle: str, **page: int) -> Any:
     """What is found for `needle` to the letter."""
-    return json.loads(one.walk(searching.search, Search(q=needle, **page), Asked((Text(needle),), ())))
+    return json.loads(one.walk(searching.search, Search(q=needle, **page), Asked((Text(needle),), ()), NO_INDEX))
 
 
 def ask_in_words(one: Lane, q: str, **page: int) -> Any:
     """What is found for a question with terms."""
-    return json.loads(one.walk(searching.search, Search(q=q, **page), parse(q, START_NS + 1_000 * SECOND)))
+    return json.loads(one.walk(searching.search, Search(q=q, **page), parse(q, START_NS + 1_000 * SECOND), NO_INDEX))
 
 
 @pytest.mark.parametrize("needle", sorted(set(NEEDLES)))

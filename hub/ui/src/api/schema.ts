@@ -677,13 +677,14 @@ export interface SpansAccepted {
   errors?: Array<SpanError>;
 }
 
-/** `oldest_trace_timestamp` is the smallest created_at, in epoch seconds, null in an empty database. */
+/** `oldest_trace_timestamp` is the smallest created_at, in epoch seconds, null in an empty database. `indexed` is how many of the spans the search index holds: the others are found too, by reading them. */
 export interface Stats {
   database_size_bytes: number;
   total_traces: number;
   total_spans: number;
   oldest_trace_timestamp: number | null;
   seq: number;
+  indexed: number;
 }
 
 export interface TopCosts {
