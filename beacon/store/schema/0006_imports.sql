@@ -1,0 +1,1 @@
+-- Left free for another change of this release.
