@@ -9,6 +9,7 @@ from beacon.contract.requests import ListTraces
 from beacon.contract.units import ns_from_seconds, pico_from_usd
 from beacon.errors import Invalid
 from query.conditions import TRACE_DURATION, Condition, any_span, over_traces
+from query.overview.select import Asked
 from query.terms import INT64_MAX, parse
 
 _SORT_KEYS = {
@@ -21,6 +22,18 @@ _SORT_KEYS = {
 }
 
 
+_OVERVIEW_COLUMNS = {
+    "created_at": None,
+    "start_time": "start_ns",
+    "duration_ms": "up_ns",
+    "total_cost_usd": "cost_pico",
+    "total_tokens": "tokens",
+    "span_count": "span_count",
+}
+_LETTERS = {"start_time": "s", "duration_ms": "d", "total_cost_usd": "c", "total_tokens": "t", "span_count": "n"}
+"""How a cursor of each order begins; in created order it is the row alone."""
+
+
 class Order(NamedTuple):
     """`key` is an SQL expression, a number or NULL (NULLs go last), or None for created order."""
 
@@ -28,12 +41,19 @@ class Order(NamedTuple):
     descending: bool
 
 
+class Cursor(NamedTuple):
+    """The last trace of the page before: what it is ordered by (None: nothing to order it by), and its row."""
+
+    key: int | None
+    trace_row: int
+
+
 def check(q: ListTraces) -> None:
     """Raises `Invalid` for a cursor where it means nothing."""
     if q.cursor is None:
         return
-    if q.sort != "-created_at":
-        wrong = f"goes with the order -created_at only, not {q.sort}; page with offset there"
+    if _letter_of(q.cursor) != _LETTERS.get(q.sort.lstrip("-"), ""):
+        wrong = f"is of another order than {q.sort}; begin anew without it"
     elif q.offset:
         wrong = "and offset exclude each other; leave offset out"
     else:
@@ -41,9 +61,23 @@ def check(q: ListTraces) -> None:
     raise Invalid(f"query.cursor: {wrong}.", [("query.cursor", wrong)])
 
 
-def cursor_row(q: ListTraces) -> int | None:
-    """The trace_row before which the page begins."""
-    return None if q.cursor is None else min(int(q.cursor), INT64_MAX)
+def cursor(q: ListTraces) -> Cursor | None:
+    """The trace behind which the page begins."""
+    if q.cursor is None:
+        return None
+    key, _, row = q.cursor.lstrip("sdctn").rpartition(".")
+    return Cursor(max(-INT64_MAX, min(int(key), INT64_MAX)) if key else None, min(int(row), INT64_MAX))
+
+
+def cursor_text(q: ListTraces, last: Cursor) -> str:
+    letter = _LETTERS.get(q.sort.lstrip("-"))
+    if letter is None:
+        return str(last.trace_row)
+    return f"{letter}{'' if last.key is None else last.key}.{last.trace_row}"
+
+
+def _letter_of(text: str) -> str:
+    return text[0] if text[0].isalpha() else ""
 
 
 def order(q: ListTraces) -> Order:
@@ -89,6 +123,39 @@ def where(q: ListTraces, now_ns: int) -> Condition:
     if q.model is not None:
         add(any_span("s.model = :model"), model=q.model)
     return Condition(" AND ".join(terms), params, reads_spans)
+
+
+def needs_overview(q: ListTraces) -> bool:
+    """Whether the list is any other than that of all traces as they were created."""
+    wanted = asked(q)
+    return wanted is not None and (overview_column(q) is not None or any(wanted))
+
+
+def asked(q: ListTraces) -> Asked | None:
+    """The filters as the overview knows them; None when it does not know them all."""
+    if q.q is not None:
+        return None
+    facts = [("tag", tag) for tag in q.tag]
+    for kind, value in (("status", q.status), ("session", q.session_id), ("type", q.span_type), ("model", q.model)):
+        if value is not None:
+            facts.append((kind, value))
+    ranges: list[tuple[str, str, Any]] = []
+    if q.since is not None:
+        ranges.append(("start_ns", ">=", _ns(q.since)))
+    if q.until is not None:
+        ranges.append(("start_ns", "<", _ns(q.until)))
+    if q.min_duration_ms is not None:
+        ranges.append(("down_ns", ">=", _round(q.min_duration_ms * 1e6)))
+    if q.min_cost_usd is not None:
+        ranges.append(("cost_pico", ">=", _pico(q.min_cost_usd)))
+    return Asked(facts, ranges)
+
+
+def overview_column(q: ListTraces) -> str | None:
+    """The overview's column that the list is ordered by; None in created order."""
+    if q.sort == "-duration_ms":
+        return "down_ns"
+    return _OVERVIEW_COLUMNS[q.sort.lstrip("-")]
 
 
 def _ns(seconds: float) -> int:

@@ -14,6 +14,7 @@ from beacon.web import Application, Call, Handler, Reply
 from beacon.web.body import Disconnected
 from query import changes, figures, filters, graph, jobs, replays, search, sessions, spans, traces
 from query.index.reader import Index
+from query.overview.keep import Overview
 from query.readers import Readers
 from query.spans import require_id
 from query.terms import parse
@@ -35,11 +36,12 @@ class Handlers:
     """`points` reads what takes a few milliseconds at most, `walks` what looks at everything: so that a first page
     never waits behind a search."""
 
-    def __init__(self, settings: Settings, points: Readers, walks: Readers, index: Index) -> None:
+    def __init__(self, settings: Settings, points: Readers, walks: Readers, index: Index, overview: Overview) -> None:
         self._path = settings.db_path
         self._points = points
         self._walks = walks
         self._index = index
+        self._overview = overview
         self._exports: Exports | None = None
 
     def application(self) -> Application:
@@ -89,7 +91,11 @@ class Handlers:
     async def list_traces(self, call: Call) -> Reply:
         filters.check(call.query)
         condition = filters.where(call.query, time.time_ns())
-        page = await self._points.read(traces.list_traces, call.query, condition)
+        page = None
+        if filters.needs_overview(call.query):
+            page = await self._points.walk(traces.read_overview, call.query, self._overview)
+        if page is None:
+            page = await self._points.read(traces.list_traces, call.query, condition)
         if page is None:
             page = await _while_asked(call, self._walks.walk(traces.walk_traces, call.query, condition))
         return _json(page)
@@ -113,7 +119,7 @@ class Handlers:
         return _json(await self._points.walk(graph.read_graph, require_id(call.path["trace_id"], "Trace")))
 
     async def list_sessions(self, call: Call) -> Reply:
-        return _json(await _while_asked(call, self._walks.walk(sessions.list_sessions, call.query)))
+        return _json(await _while_asked(call, self._walks.walk(sessions.list_sessions, call.query, self._overview)))
 
     # ------------------------------------------------------------ exports
 
@@ -158,14 +164,18 @@ class Handlers:
         return _json(await self._points.read(figures.read_stats, self._path, self._index))
 
     async def get_trends(self, call: Call) -> Reply:
-        read = self._walks.walk(figures.read_trends, call.query, time.time_ns())
+        read = self._walks.walk(figures.read_trends, call.query, time.time_ns(), self._overview)
         return _json(await _while_asked(call, read))
 
     async def get_top_costs(self, call: Call) -> Reply:
-        return _json(await _while_asked(call, self._walks.walk(figures.read_top_costs, call.query.limit)))
+        return _json(
+            await _while_asked(call, self._walks.walk(figures.read_top_costs, call.query.limit, self._overview))
+        )
 
     async def get_top_duration(self, call: Call) -> Reply:
-        return _json(await _while_asked(call, self._walks.walk(figures.read_top_duration, call.query.limit)))
+        return _json(
+            await _while_asked(call, self._walks.walk(figures.read_top_duration, call.query.limit, self._overview))
+        )
 
     # ------------------------------------------------------------ between the processes
 

@@ -115,7 +115,7 @@ SortKey = Literal[
 
 class ListTraces(Struct, kw_only=True):
     """The filters of GET /v1/traces. `tag` is `key:value`, may be repeated, and all must hold. A `cursor` comes
-    from `next_cursor` of the page before, and goes with the created order only."""
+    from `next_cursor` of the page before, and goes with its order."""
 
     limit: Limit = PAGE_DEFAULT
     offset: Offset = 0
@@ -154,8 +154,8 @@ class ListTraces(Struct, kw_only=True):
         Annotated[
             str,
             Meta(
-                pattern="^[0-9]{1,19}$(?!\\n)",
-                description="`next_cursor` of the page before, in place of `offset`; for the created order only",
+                pattern="^([sdctn](-?[0-9]{1,19})?\\.)?[0-9]{1,19}$(?!\\n)",
+                description="`next_cursor` of the page before, in place of `offset`",
             ),
         ]
         | None

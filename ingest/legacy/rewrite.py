@@ -50,7 +50,13 @@ COMMIT_SPANS = 4_096
 BATCH_TRACES = 5_000
 
 _TRACE_FIELDS = TraceState.__struct_fields__
-_ROLLUP = (*_TRACE_FIELDS[_TRACE_FIELDS.index("name") : _TRACE_FIELDS.index("tags")], "models", "types", "top_call_pico", "top_tool_ns")
+_ROLLUP = (
+    *_TRACE_FIELDS[_TRACE_FIELDS.index("name") : _TRACE_FIELDS.index("tags")],
+    "models",
+    "types",
+    "top_call_pico",
+    "top_tool_ns",
+)
 """The columns of `traces` that are a function of the spans."""
 _SPAN_COLUMNS = SpanState.__struct_fields__[:-1]
 

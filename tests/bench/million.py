@@ -152,7 +152,11 @@ def _attributes(rng: Random, kind: str, favourite: str, session: str | None) -> 
             "llm.cost_usd": round((asked * 0.3 + answered * 2.5) * rng.choice((1, 1, 4, 10)) / 1e6, 8),
         }
     if kind == "tool_use":
-        return attributes | {"tool.name": "web_search", "tool.input": cut(rng, 20, 120), "tool.output": cut(rng, 400, 3_600)}
+        return attributes | {
+            "tool.name": "web_search",
+            "tool.input": cut(rng, 20, 120),
+            "tool.output": cut(rng, 400, 3_600),
+        }
     return attributes | {f"{kind}.input": cut(rng, 100, 1_500), f"{kind}.output": cut(rng, 100, 2_100)}
 
 

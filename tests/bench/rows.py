@@ -69,6 +69,18 @@ ROWS = (
     Row("stored", "disk", "disk, everything in the home, a span", "bytes", at_most=3_300),
     Row("stored", "grown", "ingest at {grown:,} stored spans, share of that on an empty file", "%", at_least=85),
     Row("stored", "wal", "largest WAL under sustained ingest with four clients reading", "MB", at_most=64),
+    Row(
+        "million", "million_list", "1M spans: list by one filter, any order and depth, the slowest p50", "ms", at_most=5
+    ),
+    Row("million", "million_combined", "1M spans: list by several filters, the slowest p50", "ms", at_most=60),
+    Row("million", "million_trends", "1M spans: trends, the slowest p50", "ms", at_most=30),
+    Row("million", "million_tops", "1M spans: tops, the slowest p50", "ms", at_most=30),
+    Row("million", "million_figures", "1M spans: stats and sessions, the slowest p50", "ms", at_most=60),
+    Row("million", "million_trace", "1M spans: a trace of 5,000 spans: p50", "ms", at_most=60),
+    Row("million", "million_graph", "1M spans: its graph: p50", "ms", at_most=60),
+    Row("million", "million_ingest", "ingest at 1M spans, share of that on an empty file", "%", at_least=80),
+    Row("million", "million_start", "1M spans: `beacon up` to the first page", "s", at_most=2),
+    Row("million", "million_memory", "1M spans: memory of all processes", "MB", at_most=300),
     Row("ui", "ui_list", "the page, cold: list of 1,000 traces, first row", "s", at_most=0.5, optional=True),
     Row("ui", "ui_reached", "rows seen when that list is scrolled to its end", "rows", at_least=1_000, optional=True),
     Row("ui", "ui_open_500", "from that list to a trace of 500 spans, first row", "s", at_most=0.2, optional=True),
@@ -132,6 +144,8 @@ class Session:
     seed: int
     peer: Path | None = None
     busy_percent: float = 0.0
+    million: Path | None = None
+    """A home with a million spans, made when it is not there, and kept."""
     results: Results = field(default_factory=Results)
 
     def rows(self) -> list[Row]:
