@@ -11,9 +11,6 @@ from beacon.contract.units import seconds_from_ns, usd_from_pico
 from query.overview.keep import Moment, Overview
 from query.walk import Walk
 
-_MICRO = 1_000_000
-"""Sums are taken in two parts, of whole and of broken millions, as trends are."""
-
 _ROWS = """
 SELECT t.session_id, t.cost_pico, t.tokens, t.status = 'error', t.running_count > 0, t.unpriced_count, t.created_ns,
        max(t.seen_ns, t.created_ns)
@@ -32,13 +29,6 @@ class _Sums(Struct):
     last_ns: int = 0
 
 
-_KEPT = f"""
-SELECT session, count(*), sum(cost_pico / {_MICRO}), sum(cost_pico % {_MICRO}), sum(tokens / {_MICRO}),
-       sum(tokens % {_MICRO}), sum(failed), sum(running), sum(unpriced), min(created_ns), max(seen_ns)
-FROM traces WHERE session IS NOT NULL GROUP BY session
-"""
-
-
 def list_sessions(walk: Walk, q: ListSessions, overview: Overview) -> bytes:
     """The page as JSON."""
     with overview.moment(walk) as now:
@@ -54,10 +44,7 @@ def list_sessions(walk: Walk, q: ListSessions, overview: Overview) -> bytes:
 
 
 def _kept(now: Moment) -> dict[str, _Sums]:
-    sums = {}
-    for number, traces, cost_m, cost, tokens_m, tokens, *rest in now.memory.execute(_KEPT):
-        sums[now.facts.fact(number)[1]] = _Sums(traces, cost_m * _MICRO + cost, tokens_m * _MICRO + tokens, *rest)
-    return sums
+    return {now.facts.fact(number)[1]: _Sums(*sums) for number, sums in now.sessions.sums(now.memory).items()}
 
 
 def _walked(walk: Walk) -> dict[str, _Sums]:

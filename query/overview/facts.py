@@ -1,4 +1,4 @@
-"""What a trace can be asked for exactly: its status, session, tags, the types and models of its spans. Numbered, counted.
+"""What a trace can be asked for exactly: its status, session, tags, types and models. Numbered, and counted.
 
 A number stands in the tables in place of the text, and the counts are the totals of the commonest lists.
 """

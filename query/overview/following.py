@@ -10,7 +10,7 @@ from query.overview.keep import Overview
 from query.readers import Readers
 
 LOOK_S = 1.0
-"""Seconds between two looks: at 20,000 spans/s what a read has to catch up with takes it 50 ms at most."""
+"""Seconds between two looks."""
 
 
 async def follow(overview: Overview, readers: Readers) -> None:
@@ -19,4 +19,5 @@ async def follow(overview: Overview, readers: Readers) -> None:
         more = False
         with contextlib.suppress(BeaconError):  # no database yet, or too many reads: the next look does it
             more = await readers.walk(overview.advance)
-        await asyncio.sleep(0 if more else LOOK_S)
+        # unless somebody looks, a step a look: what a busy writer writes is not read behind it at once
+        await asyncio.sleep(0 if more and (overview.in_use or not overview.ready) else LOOK_S)

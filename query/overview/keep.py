@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -12,7 +13,8 @@ import msgspec
 
 from query.overview.facts import Facts, packed, unpacked
 from query.overview.hours import Hours
-from query.overview.rows import STORED, id_hash, trace_of
+from query.overview.rows import STORED, trace_of
+from query.overview.sessions import Sessions
 from query.overview.tables import INDEXES, new_tables, put
 from query.walk import Walk
 
@@ -25,6 +27,12 @@ SLICE_SPANS = 4_096
 NEAR_CHANGES = 4_096
 """Changes a read catches up with in its own snapshot, some 10 ms; more are taken in steps before it."""
 
+STEPS_BEHIND = 3
+"""Steps that a read takes itself; further behind, it is answered from the file, and the overview follows meanwhile."""
+
+IN_USE_S = 60.0
+"""Seconds after a read for which the overview is kept as near the file as it can be."""
+
 _COUNTERS = "SELECT epoch, seq, next_trace_row, next_span_row, trace_count, tombstone_floor FROM counters"
 _FILL = f"SELECT {STORED} FROM traces t WHERE t.trace_row > ? ORDER BY t.trace_row LIMIT ?"
 _ROWS = f"SELECT {STORED} FROM json_each(?) j CROSS JOIN traces t ON t.trace_row = j.value"
@@ -33,7 +41,7 @@ _CREATED = "SELECT DISTINCT trace_row FROM spans WHERE span_row >= ? AND span_ro
 _UPDATED = "SELECT DISTINCT trace_row FROM spans WHERE seq > ? AND seq > created_seq"
 _EDITED = "SELECT trace_row FROM traces WHERE edited_seq > ?"
 _TOMBSTONES = "SELECT DISTINCT trace_id FROM tombstones WHERE seq > ?"
-_OLD = "SELECT start_ns, cost_pico, tokens, failed, facts FROM traces WHERE trace_row = ?"
+_OLD = "SELECT start_ns, cost_pico, tokens, failed, session, facts FROM traces WHERE trace_row = ?"
 
 
 class Counters(NamedTuple):
@@ -52,6 +60,7 @@ class Moment(NamedTuple):
     memory: sqlite3.Connection
     facts: Facts
     hours: Hours
+    sessions: Sessions
     counters: Counters
 
 
@@ -62,7 +71,7 @@ class Overview:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._memory: sqlite3.Connection | None = None
-        self._ready = False
+        self._asked_at = -IN_USE_S
         self._clear()
 
     def _clear(self) -> None:
@@ -72,6 +81,7 @@ class Overview:
         self._ready = False
         self._facts = Facts()
         self._hours = Hours()
+        self._sessions = Sessions()
         self._epoch = ""
         self._seq = 0
         self._next_span_row = 1
@@ -79,14 +89,19 @@ class Overview:
 
     @contextlib.contextmanager
     def moment(self, walk: Walk) -> Iterator[Moment | None]:
-        """The moment of now; None while the overview is being filled."""
+        """The moment of now; None while the overview is being filled, or is far behind."""
+        self._asked_at = time.monotonic()
         if not self._ready:
             yield None
             return
         # the lock first: a snapshot that waited for it would be older than what is in memory by then
         with self._lock:
-            while self._step_behind(walk):
-                pass
+            for _ in range(STEPS_BEHIND):
+                if not self._step_behind(walk):
+                    break
+            else:
+                yield None
+                return
             with walk.snapshot() as db:
                 counters = _counters(db)
                 if self._memory is None or not self._follows(counters):
@@ -94,7 +109,17 @@ class Overview:
                     yield None
                     return
                 self._catch_up(db, counters)
-                yield Moment(db, self._memory, self._facts, self._hours, counters)
+                yield Moment(db, self._memory, self._facts, self._hours, self._sessions, counters)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it was filled."""
+        return self._ready
+
+    @property
+    def in_use(self) -> bool:
+        """Whether it was asked for a moment ago."""
+        return time.monotonic() - self._asked_at < IN_USE_S
 
     def advance(self, walk: Walk) -> bool:
         """One step of filling, or of following spans that come while nobody reads; whether there is more to do now."""
@@ -176,13 +201,14 @@ class Overview:
         try:
             for row in rows:
                 trace = trace_of(db, row)
-                old = memory.execute(_OLD, (trace.trace_row,)).fetchone()
+                # while it is filled, no row comes twice
+                old = memory.execute(_OLD, (trace.trace_row,)).fetchone() if self._ready else None
                 numbers = self._facts.take(trace.facts)
                 if old is None:
                     pairs += [(number, trace.trace_row) for number in numbers]
                 else:
                     self._uncount(old)
-                    before = unpacked(old[4])
+                    before = unpacked(old[-1])
                     if before != numbers:
                         gone, come = set(before) - set(numbers), set(numbers) - set(before)
                         memory.executemany(
@@ -192,6 +218,8 @@ class Overview:
                 start_ns, _, _, cost_pico, tokens, _, failed = trace.numbers[:7]
                 self._hours.count(start_ns, cost_pico, tokens, failed, 1)
                 session = None if trace.session is None else self._facts.number(trace.session)
+                if session is not None:
+                    self._sessions.changed(session)
                 puts.append((trace.trace_row, trace.id_hash, *trace.numbers, session, *trace.tops, packed(numbers)))
             put(memory, puts)
             memory.executemany("INSERT INTO facts VALUES (?, ?)", pairs)
@@ -202,7 +230,9 @@ class Overview:
 
     def _uncount(self, old: tuple[Any, ...]) -> None:
         """Take what was in memory of a trace (a row of _OLD) off the sums."""
-        start_ns, cost_pico, tokens, failed, facts = old
+        start_ns, cost_pico, tokens, failed, session, facts = old
+        if session is not None:
+            self._sessions.changed(session)
         self._hours.count(start_ns, cost_pico, tokens, failed, -1)
         self._facts.drop(unpacked(facts))
 
@@ -210,14 +240,14 @@ class Overview:
         memory = self._memory
         assert memory is not None
         for (trace_row,) in memory.execute(
-            "SELECT trace_row FROM traces WHERE id_hash = ?", (id_hash(trace_id),)
+            "SELECT trace_row FROM traces WHERE id_hash = ?", (hash(trace_id),)
         ).fetchall():
             if db.execute("SELECT 1 FROM traces WHERE trace_row = ?", (trace_row,)).fetchone():
                 continue  # sent again since, or of the same hash
             old = memory.execute(_OLD, (trace_row,)).fetchone()
             self._uncount(old)
             memory.executemany(
-                "DELETE FROM facts WHERE fact = ? AND trace_row = ?", [(n, trace_row) for n in unpacked(old[4])]
+                "DELETE FROM facts WHERE fact = ? AND trace_row = ?", [(n, trace_row) for n in unpacked(old[-1])]
             )
             memory.execute("DELETE FROM traces WHERE trace_row = ?", (trace_row,))
 

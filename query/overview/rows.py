@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -29,6 +29,7 @@ class Trace(msgspec.Struct, gc=False):
 
     trace_row: int
     id_hash: int
+    """By which a trace is found when it was deleted; what it finds is checked."""
     numbers: tuple[int, ...]
     session: Fact | None
     tops: tuple[int | None, int | None]
@@ -53,7 +54,7 @@ def trace_of(db: sqlite3.Connection, row: tuple[Any, ...]) -> Trace:
     if tags != "{}":
         # keys may hold colons: two tags can be the same fact
         facts += {("tag", f"{key}:{value}") for key, value in _decode_tags(tags).items()}
-    facts += [("type", name) for name in span_types.names(types)]
+    facts += _type_facts(types)
     if models != called_models.NONE:
         named: Any = _decode_models(models)
         if len(named) >= called_models.KEPT:
@@ -61,7 +62,7 @@ def trace_of(db: sqlite3.Connection, row: tuple[Any, ...]) -> Trace:
         facts += [("model", model) for model in named]
     return Trace(
         trace_row,
-        id_hash(trace_id),
+        hash(trace_id),
         (
             start_ns, down_ns, up_ns, cost_pico, tokens, span_count, int(status == "error"), int(running > 0), unpriced,
             created_ns, max(seen_ns, created_ns),
@@ -72,7 +73,6 @@ def trace_of(db: sqlite3.Connection, row: tuple[Any, ...]) -> Trace:
     )  # fmt: skip
 
 
-def id_hash(trace_id: str) -> int:
-    """A number in place of the id, of which a trace is found when it was deleted; what it finds is checked."""
-    digest = hashlib.blake2b(trace_id.encode(errors="surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "little", signed=True)
+@lru_cache(maxsize=256)
+def _type_facts(types: int) -> list[Fact]:
+    return [("type", name) for name in span_types.names(types)]
