@@ -125,7 +125,7 @@ class Overview:
         """One step of filling, or of following spans that come while nobody reads; whether there is more to do now."""
         with self._lock:
             if self._ready:
-                return self._step_behind(walk)
+                return self._step_behind(walk) or not self._ready
             return self._fill(walk)
 
     def close(self) -> None:
@@ -150,7 +150,7 @@ class Overview:
             self._memory.execute(index)
         # what changed while the rows were read is told by the changes since the first of them
         self._ready = True
-        return False
+        return True
 
     # ------------------------------------------------------------ following
 

@@ -12,6 +12,7 @@ import pytest
 from beacon.contract.requests import TrendsRange
 from query import figures
 from query.index.reader import Index
+from query.overview.keep import Overview
 from tests.store_fixture import SECOND, Store, stored_span
 from tests.unit.query.lane import Lane, lane
 
@@ -42,7 +43,9 @@ def call(trace_id: str, start_ns: int, cost_pico: int | None = None, tokens: int
 
 
 def trends(one: Lane, now_ns: int, **q: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(one.walk(figures.read_trends, TrendsRange(**q), now_ns))["buckets"]
+    found: list[dict[str, Any]] = json.loads(one.walk(figures.read_trends, TrendsRange(**q), now_ns, Overview()))[
+        "buckets"
+    ]
     return found
 
 
@@ -88,12 +91,12 @@ def test_costs_beyond_64_bits_of_picodollars_are_summed_exactly(store: Store, on
 
 
 def test_the_dearest_calls_come_first_and_the_newer_first_among_equals(store: Store, one: Lane) -> None:
-    assert json.loads(one.walk(figures.read_top_costs, 10)) == {"prompts": []}
+    assert json.loads(one.walk(figures.read_top_costs, 10, Overview())) == {"prompts": []}
     for i, cost in enumerate((5, None, 9, 5, 1, 9)):
         store.put(call(f"t{i}", NOON, cost, i or None, name=f"n{i}", model="m"))
         store.skip_rows(0, 20_000)
     store.put(stored_span("s", "other", cost_pico=100))
-    prompts = json.loads(one.walk(figures.read_top_costs, 4))["prompts"]
+    prompts = json.loads(one.walk(figures.read_top_costs, 4, Overview()))["prompts"]
     assert [p["trace_id"] for p in prompts] == ["t5", "t2", "t3", "t0"]
     assert prompts[0] == {"span_id": "s", "trace_id": "t5", "name": "n5", "model": "m", "cost": 9e-12, "tokens": 5}
     assert prompts[3]["tokens"] == 0
@@ -104,7 +107,7 @@ def test_the_slowest_ended_tools_come_first(store: Store, one: Lane) -> None:
         end = None if took is None else NOON + took
         store.put(stored_span("s", f"t{i}", span_type="tool_use", start_ns=NOON, end_ns=end, name=f"n{i}"))
     store.put(stored_span("s", "other", start_ns=0, end_ns=NOON))
-    tools = json.loads(one.walk(figures.read_top_duration, 10))["tools"]
+    tools = json.loads(one.walk(figures.read_top_duration, 10, Overview()))["tools"]
     assert [(t["trace_id"], t["duration_ms"]) for t in tools] == [("t4", 7e-6), ("t3", 7e-6), ("t0", 5e-6), ("t2", 0.0)]
 
 

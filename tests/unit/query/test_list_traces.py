@@ -1,5 +1,5 @@
-"""Pages of traces against a plain reading of the same rows: every filter, sort, cursor and offset, in one read and
-walked in slices."""
+"""Pages of traces against a plain reading of the same rows: every filter, sort, cursor and offset, in one read, walked
+in slices, and out of the overview."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from beacon.contract.requests import ListTraces
 from beacon.errors import Invalid
 from query import filters, traces
+from query.overview import select
+from query.overview.keep import Overview
 from tests.store_fixture import SECOND, START_NS, Store, stored_span
 from tests.unit.query.lane import Lane, lane
 
@@ -49,6 +51,8 @@ class Trace:
         return None if self.end_ns is None else max(0, self.end_ns - self.start_ns)
 
 
+Way = Literal["read", "walk", "overview"]
+WAYS: tuple[Way, ...] = ("read", "walk", "overview")
 NOW_NS = 2_000_000_000 * SECOND
 
 
@@ -56,11 +60,15 @@ NOW_NS = 2_000_000_000 * SECOND
 class World:
     lane: Lane
     stored: list[Trace]
+    overview: Overview
 
-    def ask(self, q: ListTraces, walked: bool) -> dict[str, Any]:
+    def ask(self, q: ListTraces, way: Way = "read") -> dict[str, Any]:
         filters.check(q)
-        read = self.lane.walk if walked else self.lane.read
-        body = read(traces.walk_traces if walked else traces.list_traces, q, filters.where(q, NOW_NS))
+        if way == "overview" and q.q is None:
+            body = self.lane.walk(traces.read_overview, q, self.overview)
+        else:
+            read = self.lane.walk if way == "walk" else self.lane.read
+            body = read(traces.walk_traces if way == "walk" else traces.list_traces, q, filters.where(q, NOW_NS))
         assert body is not None
         decoded: dict[str, Any] = json.loads(body)
         return decoded
@@ -139,7 +147,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 store.skip_rows(rng.choice((1, 300, 9_000)), 10)
         store.delete(*(f"t{i}" for i in range(0, 160, 7)))
         with lane(path) as one:
-            yield World(one, read_back(store))
+            overview = Overview()
+            while one.walk(overview.advance):
+                pass
+            yield World(one, read_back(store), overview)
+            overview.close()
 
 
 def read_back(store: Store) -> list[Trace]:
@@ -185,24 +197,27 @@ def sparse(q: ListTraces, keep: set[str]) -> ListTraces:
 
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(q=SPARSE | QUERIES, walked=st.booleans())
-def test_a_page_is_what_the_model_says(world: World, q: ListTraces, walked: bool) -> None:
-    page = world.ask(q, walked)
+@given(q=SPARSE | QUERIES, way=st.sampled_from(WAYS), few=st.sampled_from((0, 20, 10_000)))
+def test_a_page_is_what_the_model_says(world: World, q: ListTraces, way: Way, few: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(select, "FEW", few)  # whether a page is sorted for, or walked to
+        patch.setattr(select, "SCANNED", few)
+        page = world.ask(q, way)
     expected = world.expected(q)
     assert [t["trace_id"] for t in page["traces"]] == [t.trace_id for t in expected[q.offset : q.offset + q.limit]]
     assert page.get("total") == (len(expected) if q.count else None)
     assert (page["limit"], page["offset"]) == (q.limit, q.offset)
-    more = q.sort == "-created_at" and q.offset + q.limit < len(expected)
-    assert ("next_cursor" in page) == more
+    assert ("next_cursor" in page) == (q.offset + q.limit < len(expected))
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(q=SPARSE, walked=st.booleans())
-def test_cursors_lead_through_every_trace_once(world: World, q: ListTraces, walked: bool) -> None:
-    q.sort, q.offset, q.limit = "-created_at", 0, max(q.limit, 7)
+@given(q=SPARSE, data=st.data())
+def test_cursors_lead_through_every_trace_once(world: World, q: ListTraces, data: st.DataObject) -> None:
+    q.offset, q.limit = 0, max(q.limit, 7)
     seen: list[str] = []
     while True:
-        page = world.ask(q, walked)
+        # one way's cursor is as good as another's: a page may be read while the overview is being filled
+        page = world.ask(q, data.draw(st.sampled_from(WAYS)))
         seen += [t["trace_id"] for t in page["traces"]]
         assert page.get("total") == (len(world.expected(q)) if q.count else None)
         if "next_cursor" not in page:
@@ -215,21 +230,35 @@ def test_a_cursor_stays_where_it_is_when_traces_come_and_go(tmp_path: Path) -> N
     with Store(tmp_path / "traces.db") as store, lane(store.path) as one:
         for i in range(10):
             store.put(stored_span("s", f"t{i}"))
-        world = World(one, [])
-        first = world.ask(ListTraces(limit=3), False)
+        world = World(one, [], Overview())
+        first = world.ask(ListTraces(limit=3))
         assert [t["trace_id"] for t in first["traces"]] == ["t9", "t8", "t7"]
         store.put(stored_span("s", "t10"))
         store.delete("t6", "t7")
-        second = world.ask(ListTraces(limit=3, cursor=first["next_cursor"]), False)
+        second = world.ask(ListTraces(limit=3, cursor=first["next_cursor"]))
         assert [t["trace_id"] for t in second["traces"]] == ["t5", "t4", "t3"]
         assert second["total"] == 9
 
 
-def test_a_cursor_goes_with_the_created_order_alone() -> None:
-    for q in (ListTraces(cursor="5", sort="created_at"), ListTraces(cursor="5", offset=1)):
+def test_a_cursor_goes_with_its_own_order() -> None:
+    for wrong in (
+        ListTraces(cursor="5", sort="start_time"),
+        ListTraces(cursor="s5.5"),
+        ListTraces(cursor="c5.5", sort="-duration_ms"),
+        ListTraces(cursor="5", offset=1),
+    ):
         with pytest.raises(Invalid, match=r"query\.cursor"):
-            filters.check(q)
-    filters.check(ListTraces(cursor="5"))
+            filters.check(wrong)
+    for right in (ListTraces(cursor="5"), ListTraces(cursor="d.5", sort="duration_ms")):
+        filters.check(right)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("cursor", ["9" * 19, f"c{'9' * 19}.{'9' * 19}", f"c-{'9' * 19}.1", "d.1"])
+def test_a_cursor_may_hold_any_number(world: World, way: Way, cursor: str) -> None:
+    sort = {"9": "-created_at", "c": "-total_cost_usd", "d": "duration_ms"}[cursor[0]]
+    page = world.ask(ListTraces(cursor=cursor, sort=sort, limit=200), way)  # type: ignore[arg-type]
+    assert page["total"] == len(world.stored)
 
 
 def test_a_large_store_is_not_filtered_by_a_point_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,9 +294,12 @@ QUESTIONS: dict[str, Any] = {
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(chosen=st.lists(st.sampled_from(sorted(QUESTIONS)), min_size=1, max_size=3, unique=True), walked=st.booleans())
-def test_a_question_may_name_fields(world: World, chosen: list[str], walked: bool) -> None:
-    page = world.ask(ListTraces(q=" ".join(chosen), limit=200), walked)
+@given(
+    chosen=st.lists(st.sampled_from(sorted(QUESTIONS)), min_size=1, max_size=3, unique=True),
+    way=st.sampled_from(("read", "walk")),
+)
+def test_a_question_may_name_fields(world: World, chosen: list[str], way: Way) -> None:
+    page = world.ask(ListTraces(q=" ".join(chosen), limit=200), way)
     expected = [t.trace_id for t in reversed(world.stored) if all(QUESTIONS[term](t) for term in chosen)]
     assert [t["trace_id"] for t in page["traces"]] == expected
     assert page["total"] == len(expected)
