@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from beacon.config import Settings
@@ -107,12 +107,14 @@ class Handlers:
         trace_id = require_id(call.path["trace_id"], "Trace")
         light = call.query.fields == "light"
         known = [tag.strip() for tag in call.headers.get(b"if-none-match", b"").decode("latin-1").split(",")]
-        detail = await self._points.read(spans.read_detail, trace_id, light, known)
+        detail = await self._points.walk(spans.read_detail, trace_id, light, known)
         headers = [(b"etag", detail.etag.encode())]
         if detail.too_large:
             return await _streamed(self._export().detail(trace_id, light))
         if detail.chunks is None:
             return Reply(304, headers=headers)
+        if detail.later is not None:
+            return Reply(chunks=detail.chunks, headers=headers, stream=_each(detail.later))
         return Reply(chunks=detail.chunks, headers=headers)
 
     async def get_graph(self, call: Call) -> Reply:
@@ -205,6 +207,12 @@ async def _while_asked(call: Call, read: Coroutine[Any, Any, T]) -> T:
     finally:
         reading.cancel()
         gone.cancel()
+
+
+async def _each(pieces: Iterator[bytearray]) -> AsyncGenerator[bytes | bytearray, None]:
+    for piece in pieces:
+        yield piece
+        await asyncio.sleep(0)
 
 
 async def _streamed(

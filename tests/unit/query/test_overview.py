@@ -208,3 +208,11 @@ def test_its_writer_is_not_kept_from_emptying_the_wal(tmp_path: Path) -> None:
         busy, _, _ = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         other.close()
         assert busy == 0
+
+
+def test_a_model_that_the_row_of_its_trace_has_no_room_for_is_found(tmp_path: Path) -> None:
+    with Store(tmp_path / "traces.db") as store, lane(store.path) as one:
+        store.put(*(stored_span(f"s{i}", "t", span_type="llm_call", model=f"m{i}") for i in range(4)))
+        store.set_trace("t", models='{"m0":1,"m1":1}')  # as many as are kept here
+        overview = filled(one)
+        assert [total(one, overview, model=f"m{i}") for i in range(5)] == [1, 1, 1, 1, 0]
