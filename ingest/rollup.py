@@ -172,12 +172,16 @@ def _extend(trace: TraceState, span: SpanState) -> None:
         trace.start_ns = start_ns
     if span.end_ns is not None and (trace.end_ns is None or span.end_ns > trace.end_ns):
         trace.end_ns = span.end_ns
-    trace.types |= BITS[span.span_type]
-    call_pico, tool_ns = _call_pico(span), _tool_ns(span)
-    if call_pico is not None and (trace.top_call_pico is None or call_pico > trace.top_call_pico):
-        trace.top_call_pico = call_pico
-    if tool_ns is not None and (trace.top_tool_ns is None or tool_ns > trace.top_tool_ns):
-        trace.top_tool_ns = tool_ns
+    span_type = span.span_type
+    trace.types |= BITS[span_type]
+    if span_type == "llm_call":
+        call_pico = span.cost_pico
+        if call_pico is not None and (trace.top_call_pico is None or call_pico > trace.top_call_pico):
+            trace.top_call_pico = call_pico
+    elif span_type == "tool_use":
+        tool_ns = _tool_ns(span)
+        if tool_ns is not None and (trace.top_tool_ns is None or tool_ns > trace.top_tool_ns):
+            trace.top_tool_ns = tool_ns
     is_root = span.parent_span_id is None
     if is_root == bool(trace.head_is_root):
         if (start_ns, span.span_id) <= (trace.head_start_ns, trace.head_span_id):
