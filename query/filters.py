@@ -9,7 +9,6 @@ from beacon.contract.requests import ListTraces
 from beacon.contract.units import ns_from_seconds, pico_from_usd
 from beacon.errors import Invalid
 from query.conditions import TRACE_DURATION, Condition, any_span, over_traces
-from query.overview.select import Asked
 from query.terms import INT64_MAX, parse
 
 _SORT_KEYS = {
@@ -22,14 +21,6 @@ _SORT_KEYS = {
 }
 
 
-_OVERVIEW_COLUMNS = {
-    "created_at": None,
-    "start_time": "start_ns",
-    "duration_ms": "up_ns",
-    "total_cost_usd": "cost_pico",
-    "total_tokens": "tokens",
-    "span_count": "span_count",
-}
 _LETTERS = {"start_time": "s", "duration_ms": "d", "total_cost_usd": "c", "total_tokens": "t", "span_count": "n"}
 """How a cursor of each order begins; in created order it is the row alone."""
 
@@ -99,13 +90,13 @@ def where(q: ListTraces, now_ns: int) -> Condition:
     if q.session_id is not None:
         add("t.session_id = :session_id", session_id=q.session_id)
     if q.since is not None:
-        add("t.start_ns >= :since", since=_ns(q.since))
+        add("t.start_ns >= :since", since=ns(q.since))
     if q.until is not None:
-        add("t.start_ns < :until", until=_ns(q.until))
+        add("t.start_ns < :until", until=ns(q.until))
     if q.min_duration_ms is not None:
-        add(f"{_SORT_KEYS['duration_ms']} >= :min_duration", min_duration=_round(q.min_duration_ms * 1e6))
+        add(f"{_SORT_KEYS['duration_ms']} >= :min_duration", min_duration=whole(q.min_duration_ms * 1e6))
     if q.min_cost_usd is not None:
-        add("t.cost_pico >= :min_cost", min_cost=_pico(q.min_cost_usd))
+        add("t.cost_pico >= :min_cost", min_cost=pico(q.min_cost_usd))
     for i, tag in enumerate(q.tag):
         # A key may hold a colon too: the tag holds where any split at a colon gives key and value
         add(
@@ -125,47 +116,14 @@ def where(q: ListTraces, now_ns: int) -> Condition:
     return Condition(" AND ".join(terms), params, reads_spans)
 
 
-def needs_overview(q: ListTraces) -> bool:
-    """Whether the list is any other than that of all traces as they were created."""
-    wanted = asked(q)
-    return wanted is not None and (overview_column(q) is not None or any(wanted))
-
-
-def asked(q: ListTraces) -> Asked | None:
-    """The filters as the overview knows them; None when it does not know them all."""
-    if q.q is not None:
-        return None
-    facts = [("tag", tag) for tag in q.tag]
-    for kind, value in (("status", q.status), ("session", q.session_id), ("type", q.span_type), ("model", q.model)):
-        if value is not None:
-            facts.append((kind, value))
-    ranges: list[tuple[str, str, Any]] = []
-    if q.since is not None:
-        ranges.append(("start_ns", ">=", _ns(q.since)))
-    if q.until is not None:
-        ranges.append(("start_ns", "<", _ns(q.until)))
-    if q.min_duration_ms is not None:
-        ranges.append(("down_ns", ">=", _round(q.min_duration_ms * 1e6)))
-    if q.min_cost_usd is not None:
-        ranges.append(("cost_pico", ">=", _pico(q.min_cost_usd)))
-    return Asked(facts, ranges)
-
-
-def overview_column(q: ListTraces) -> str | None:
-    """The overview's column that the list is ordered by; None in created order."""
-    if q.sort == "-duration_ms":
-        return "down_ns"
-    return _OVERVIEW_COLUMNS[q.sort.lstrip("-")]
-
-
-def _ns(seconds: float) -> int:
+def ns(seconds: float) -> int:
     return INT64_MAX if seconds >= TIME_MAX_S else ns_from_seconds(seconds)
 
 
-def _pico(usd: float) -> int:
+def pico(usd: float) -> int:
     return INT64_MAX if usd >= INT64_MAX / 1e12 else pico_from_usd(usd)
 
 
-def _round(number: float) -> float:
+def whole(number: float) -> float:
     """To the whole nanosecond, so that a duration read from an answer finds its trace again."""
     return number if number > 2**53 else float(round(number))

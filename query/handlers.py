@@ -13,6 +13,7 @@ from beacon.errors import BadRequest, Invalid
 from beacon.web import Application, Call, Handler, Reply
 from beacon.web.body import Disconnected
 from query import changes, figures, filters, graph, jobs, replays, search, sessions, spans, traces
+from query.asked import needs_overview
 from query.index.reader import Index
 from query.overview.keep import Overview
 from query.readers import Readers
@@ -90,10 +91,11 @@ class Handlers:
 
     async def list_traces(self, call: Call) -> Reply:
         filters.check(call.query)
-        condition = filters.where(call.query, time.time_ns())
+        now_ns = time.time_ns()
+        condition = filters.where(call.query, now_ns)
         page = None
-        if filters.needs_overview(call.query):
-            page = await self._points.walk(traces.read_overview, call.query, self._overview)
+        if needs_overview(call.query, now_ns):
+            page = await self._points.walk(traces.read_overview, call.query, self._overview, now_ns)
         if page is None:
             page = await self._points.read(traces.list_traces, call.query, condition)
         if page is None:

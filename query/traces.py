@@ -10,8 +10,9 @@ import msgspec
 from beacon.contract.records import TracePage, TraceSummary, encode
 from beacon.contract.requests import ListTraces
 from beacon.store.rows import TRACE_COLUMNS, trace_of
+from query.asked import asked, column_of
 from query.conditions import Condition
-from query.filters import Cursor, Order, asked, cursor, cursor_text, order, overview_column
+from query.filters import Cursor, Order, cursor, cursor_text, order
 from query.overview.keep import Overview
 from query.overview.select import After, select
 from query.overview.tables import ENDLESS
@@ -47,13 +48,13 @@ def list_traces(db: sqlite3.Connection, q: ListTraces, condition: Condition) -> 
     return selection.page(db)
 
 
-def read_overview(walk: Walk, q: ListTraces, overview: Overview) -> bytes | None:
+def read_overview(walk: Walk, q: ListTraces, overview: Overview, now_ns: int) -> bytes | None:
     """The page as JSON, of one moment, found in the overview; None while that is being filled, or cannot tell."""
-    wanted = asked(q)
+    wanted = asked(q, now_ns)
     if wanted is None:
         return None
     ordering = order(q)
-    column = overview_column(q)
+    column = column_of(q)
     begin = cursor(q)
     after = None
     if begin is not None:

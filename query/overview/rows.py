@@ -60,6 +60,7 @@ def trace_of(db: sqlite3.Connection, row: tuple[Any, ...]) -> Trace:
         if len(named) >= called_models.KEPT:
             named = [model for (model,) in db.execute(_MODELS, (trace_row,))]
         facts += [("model", model) for model in named]
+        facts += {("model in any case", folded_model(model)) for model in named}
     return Trace(
         trace_row,
         hash(trace_id),
@@ -71,6 +72,12 @@ def trace_of(db: sqlite3.Connection, row: tuple[Any, ...]) -> Trace:
         (top_call_pico, top_tool_ns),
         facts,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=1_024)
+def folded_model(model: str) -> str:
+    """As SQLite's NOCASE compares: ASCII alone."""
+    return model.encode(errors="surrogatepass").lower().decode(errors="surrogatepass")
 
 
 @lru_cache(maxsize=256)

@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from ingest.database import Database, Transaction
-from ingest.decode import decode_spans
+from ingest.database import Command, Database, Transaction
+from ingest.decode import Arrival, decode_spans
 from ingest.spans import store
 from ingest.traces import put_tags
 from tests.bench.prose import cut
@@ -77,9 +77,9 @@ def fill(home: Path, scale: float = 1.0) -> None:
                 body = b'{"spans":' + _encode([span for _, span in group[at : at + REQUEST_SPANS]]) + b"}"
                 decoded = decode_spans(body)
                 assert not decoded.errors, decoded.errors[0]
-                database.transact(lambda tx, arrivals=decoded.arrivals: store(tx, [arrivals]))
+                database.transact(_stored(decoded.arrivals))
                 database.written(len(body), may_restart=True)
-            database.transact(lambda tx, tagged=tagged: _put_all(tx, tagged))
+            database.transact(_tagged(tagged))
             stored += len(group)
             if first // GROUP_TRACES % 100 == 0:
                 progress(f"{stored:,} spans in {first + GROUP_TRACES:,} traces")
@@ -87,9 +87,16 @@ def fill(home: Path, scale: float = 1.0) -> None:
         database.close()
 
 
-def _put_all(tx: Transaction, tagged: list[tuple[str, dict[str, str]]]) -> None:
-    for trace_id, tags in tagged:
-        put_tags(trace_id, tags)(tx)
+def _stored(arrivals: list[Arrival]) -> Command:
+    return lambda tx: store(tx, [arrivals])
+
+
+def _tagged(tagged: list[tuple[str, dict[str, str]]]) -> Command:
+    def command(tx: Transaction) -> None:
+        for trace_id, tags in tagged:
+            put_tags(trace_id, tags)(tx)
+
+    return command
 
 
 def _refused(error: Exception) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from beacon.contract.requests import ListTraces
 from beacon.errors import Invalid
 from query import filters, traces
+from query.asked import asked
 from query.overview import select
 from query.overview.keep import Overview
 from tests.store_fixture import SECOND, START_NS, Store, stored_span
@@ -64,8 +65,8 @@ class World:
 
     def ask(self, q: ListTraces, way: Way = "read") -> dict[str, Any]:
         filters.check(q)
-        if way == "overview" and q.q is None:
-            body = self.lane.walk(traces.read_overview, q, self.overview)
+        if way == "overview" and asked(q, NOW_NS) is not None:
+            body = self.lane.walk(traces.read_overview, q, self.overview, NOW_NS)
         else:
             read = self.lane.walk if way == "walk" else self.lane.read
             body = read(traces.walk_traces if way == "walk" else traces.list_traces, q, filters.where(q, NOW_NS))
@@ -284,6 +285,9 @@ QUESTIONS: dict[str, Any] = {
     "tag:env": lambda t: "env" in t.tags,
     "cost>0.001": lambda t: t.cost_pico > 10**9,
     "tokens<20": lambda t: t.tokens < 20,
+    "tag:a=b:c": lambda t: t.tags.get("a") == "b:c",
+    "model:GPT-4o": lambda t: "gpt-4o" in t.models,
+    "duration<2ms": lambda t: t.duration_ns is not None and t.duration_ns < 2_000_000,
     "duration>=2ms": lambda t: t.duration_ns is not None and t.duration_ns >= 2_000_000,
     "-duration>=2ms": lambda t: t.duration_ns is None or t.duration_ns < 2_000_000,
     "since:1790000010": lambda t: t.start_ns >= START_NS + 10 * SECOND,
@@ -296,13 +300,33 @@ QUESTIONS: dict[str, Any] = {
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     chosen=st.lists(st.sampled_from(sorted(QUESTIONS)), min_size=1, max_size=3, unique=True),
-    way=st.sampled_from(("read", "walk")),
+    way=st.sampled_from(WAYS),
 )
 def test_a_question_may_name_fields(world: World, chosen: list[str], way: Way) -> None:
     page = world.ask(ListTraces(q=" ".join(chosen), limit=200), way)
     expected = [t.trace_id for t in reversed(world.stored) if all(QUESTIONS[term](t) for term in chosen)]
     assert [t["trace_id"] for t in page["traces"]] == expected
     assert page["total"] == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("question", "known"),
+    [
+        ("status:error type:tool_use session:one", True),
+        ("model:GPT-4o cost>0.01 since:2h tokens<=9 duration>2s", True),
+        ("tag:env=prod", True),
+        ("tag:env", False),
+        ("tag:a=b:c", False),
+        ("tag:a=b=c", False),
+        ("model:gpt*", False),
+        ("session:o*", False),
+        ("name:x", False),
+        ("-status:error", False),
+        ("status:error text", False),
+    ],
+)
+def test_fields_that_the_overview_knows_are_answered_from_it(question: str, known: bool) -> None:
+    assert (asked(ListTraces(q=question), NOW_NS) is not None) == known
 
 
 def in_one_read(world: World, q: ListTraces) -> Any:

@@ -101,8 +101,8 @@ def _span(rng: random.Random) -> dict[str, Any]:
 def _same(one: Lane, overview: Overview, rng: random.Random, surely: bool = False) -> None:
     """What the overview says, if it says anything, is what the file says."""
     for asked in FILTERS:
-        q = ListTraces(**asked, sort=rng.choice(("", "-")) + rng.choice(SORTS), limit=rng.choice((2, 200)))  # type: ignore[arg-type]
-        page = one.walk(traces.read_overview, q, overview)
+        q = ListTraces(**asked, sort=rng.choice(("", "-")) + rng.choice(SORTS), limit=rng.choice((2, 200)))
+        page = one.walk(traces.read_overview, q, overview, NOW)
         assert page is not None or not surely
         if page is not None:
             assert json.loads(page) == json.loads(one.walk(traces.walk_traces, q, filters.where(q, NOW)))
@@ -126,7 +126,7 @@ def filled(one: Lane) -> Overview:
 
 
 def total(one: Lane, overview: Overview, **asked: Any) -> int | None:
-    page = one.walk(traces.read_overview, ListTraces(sort="-start_time", **asked), overview)
+    page = one.walk(traces.read_overview, ListTraces(sort="-start_time", **asked), overview, NOW)
     return None if page is None else int(json.loads(page)["total"])
 
 
