@@ -1,9 +1,9 @@
 """A trace's row as a function of its spans, kept by deltas. Pure.
 
-Counts and sums move by what changed, at constant cost however long the trace is (rolling up 5,000 wide rows takes
-10.5 ms). Extremes (first start, last end, the span that names the trace, the session, the dearest call, the types) follow an insert at once; only an
-update that takes away a current extreme needs the spans again, and `apply_change` says so. The sums count every call;
-what is counted twice where calls nest is taken off by `cover`.
+Counts and sums move by what changed, at constant cost however long the trace is (rolling up 5,000 wide rows takes 10.5
+ms). Extremes (first start, last end, the span that names the trace, the session, the dearest call, the types) follow an
+insert at once; only an update that takes away a current extreme needs the spans again, and `apply_change` says so. The
+sums count every call; what is counted twice where calls nest is taken off by `cover`.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ def apply_change(trace: TraceState, before: SpanState, after: SpanState) -> bool
 
 
 def set_extremes(trace: TraceState, spans: Iterable[SpanState]) -> None:
-    """Find first start, last end, head, session, models, types and tops anew, from all spans of the trace (at least one)."""
+    """Find first start, last end, head, session, models, types and tops anew, from all spans of the trace (one or
+    more)."""
     all_spans = list(spans)
     first = all_spans[0]
     trace.start_ns = first.start_ns

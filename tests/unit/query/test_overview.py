@@ -101,14 +101,16 @@ def _span(rng: random.Random) -> dict[str, Any]:
 def _same(one: Lane, overview: Overview, rng: random.Random, surely: bool = False) -> None:
     """What the overview says, if it says anything, is what the file says."""
     for asked in FILTERS:
-        q = ListTraces(**asked, sort=rng.choice(("", "-")) + rng.choice(SORTS), limit=rng.choice((2, 200)))
+        sort: Any = rng.choice(("", "-")) + rng.choice(SORTS)
+        q = ListTraces(**asked, sort=sort, limit=rng.choice((2, 200)))
         page = one.walk(traces.read_overview, q, overview, NOW)
         assert page is not None or not surely
         if page is not None:
             assert json.loads(page) == json.loads(one.walk(traces.walk_traces, q, filters.where(q, NOW)))
     none = Overview()
-    for bucket in ("day", "hour"):
-        q_trends = TrendsRange(days=rng.randint(1, 3), bucket=bucket)  # type: ignore[arg-type]
+    buckets: tuple[Any, ...] = ("day", "hour")
+    for bucket in buckets:
+        q_trends = TrendsRange(days=rng.randint(1, 3), bucket=bucket)
         found = one.walk(figures.read_trends, q_trends, NOW, overview)
         assert found == one.walk(figures.read_trends, q_trends, NOW, none)
     for read in (figures.read_top_costs, figures.read_top_duration):
