@@ -21,18 +21,18 @@ from query.walk import Walk
 SLICE_TRACES = 1_000
 """Traces read in one step of filling: some 15 ms."""
 
-SLICE_SPANS = 4_096
-"""New spans whose traces are looked up in one step."""
+SLICE_SPANS = 1_024
+"""New spans whose traces are read in one step: 5 ms, and 55 where each is of a trace of its own."""
 
-NEAR_CHANGES = 4_096
-"""Changes a read catches up with in its own snapshot, some 10 ms; more are taken in steps before it."""
+NEAR_CHANGES = 2_048
+"""Changes a read catches up with in its own snapshot, as long as a step at most; more are taken in steps before it."""
 
-STEPS_BEHIND = 3
+STEPS_BEHIND = 8
 """Steps that a read takes itself; further behind, it is answered from the file, and the overview follows meanwhile."""
 
 IN_USE_S = 5.0
-"""Seconds after a read for which the overview is kept as near the file as it can be. Else it follows a step a second:
-all that 4,096 spans/s bring, and 3 % of a core. To follow 20,000 spans/s took a tenth of ingest on two cores."""
+"""Seconds after a read for which the overview is kept as near the file as it can be. Else it follows a few steps a
+second (query/overview/following.py)."""
 
 _COUNTERS = "SELECT epoch, seq, next_trace_row, next_span_row, trace_count, tombstone_floor FROM counters"
 _FILL = f"SELECT {STORED} FROM traces t WHERE t.trace_row > ? ORDER BY t.trace_row LIMIT ?"
