@@ -39,7 +39,8 @@ _FILL = f"SELECT {STORED} FROM traces t WHERE t.trace_row > ? ORDER BY t.trace_r
 _ROWS = f"SELECT {STORED} FROM json_each(?) j CROSS JOIN traces t ON t.trace_row = j.value"
 # Of what query/changes.py tells clients, the traces alone
 _CREATED = "SELECT DISTINCT trace_row FROM spans WHERE span_row >= ? AND span_row < ?"
-_UPDATED = "SELECT DISTINCT trace_row FROM spans WHERE seq > ? AND seq > created_seq"
+# with DISTINCT, SQLite went through all spans by their traces: 330 ms at a million
+_UPDATED = "SELECT trace_row FROM spans INDEXED BY spans_updated WHERE seq > ? AND seq > created_seq"
 _EDITED = "SELECT trace_row FROM traces WHERE edited_seq > ?"
 _TOMBSTONES = "SELECT DISTINCT trace_id FROM tombstones WHERE seq > ?"
 _OLD = "SELECT start_ns, cost_pico, tokens, failed, session, facts FROM traces WHERE trace_row = ?"

@@ -72,6 +72,13 @@ ROWS = (
     Row(
         "million", "million_list", "1M spans: list by one filter, any order and depth, the slowest p50", "ms", at_most=5
     ),
+    Row(
+        "million",
+        "million_busy",
+        "1M spans: list by status and start while 2,000 spans/s arrive: p50",
+        "ms",
+        at_most=10,
+    ),
     Row("million", "million_combined", "1M spans: list by several filters, the slowest p50", "ms", at_most=60),
     Row("million", "million_trends", "1M spans: trends, the slowest p50", "ms", at_most=30),
     Row("million", "million_tops", "1M spans: tops, the slowest p50", "ms", at_most=30),

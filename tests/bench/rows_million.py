@@ -10,7 +10,7 @@ import time
 
 from tests.bench.client import Connection
 from tests.bench.figures import median, percentile
-from tests.bench.load import read_latencies, readable_load
+from tests.bench.load import open_loop, read_latencies, readable_load
 from tests.bench.million import DAYS, LONG_SPANS, fill, long_trace_id
 from tests.bench.report import progress
 from tests.bench.rows import Session
@@ -20,6 +20,7 @@ from tests.bench.workload import Workload
 
 LIST = "/v1/traces?limit=50"
 LOOK_S = 0.1
+LOOK_EVERY_S = 0.02
 FILTERS = {
     "all": "",
     "status": "&status=error",
@@ -56,6 +57,7 @@ async def measure(session: Session) -> None:
         try:
             await _starts(session, stack)
             await _reads(session, stack)
+            await _while_spans_arrive(session, stack)
             await _against_empty(session, stack)
         finally:
             stack.stop()
@@ -130,6 +132,30 @@ async def _reads(session: Session, stack: Stack) -> None:
         results.add("million_memory", stack.memory_mb())
     finally:
         connection.close()
+
+
+async def _while_spans_arrive(session: Session, stack: Stack) -> None:
+    """Look at what changes with every request, while 2,000 spans/s come in, ten a request."""
+    progress("lists while spans arrive")
+    batches = Workload(session.seed + 2).batches(int(2_000 * session.plan.rate_s), 10)
+    connection = Connection(stack.port)
+    writing = asyncio.create_task(open_loop(stack.port, batches, per_second=200))
+    latencies: list[float] = []
+    try:
+        while not writing.done():
+            took, _ = await read_latencies(connection, f"{LIST}&status=ok&sort=-start_time", 1)
+            latencies += took
+            await asyncio.sleep(LOOK_EVERY_S)
+        acknowledged, tally = await writing
+    finally:
+        connection.close()
+    session.results.add("million_busy", percentile(latencies, 0.5))
+    session.results.fault("million_busy", tally.fault_words())
+    session.results.remark(
+        "million_busy",
+        f"p99 {percentile(latencies, 0.99):.1f} ms; acknowledged meanwhile: p50 {percentile(acknowledged, 0.5):.1f}, "
+        f"p99 {percentile(acknowledged, 0.99):.1f} ms",
+    )
 
 
 async def _deeper(connection: Connection, path: str) -> str:

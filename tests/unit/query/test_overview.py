@@ -218,3 +218,10 @@ def test_a_model_that_the_row_of_its_trace_has_no_room_for_is_found(tmp_path: Pa
         store.set_trace("t", models='{"m0":1,"m1":1}')  # as many as are kept here
         overview = filled(one)
         assert [total(one, overview, model=f"m{i}") for i in range(5)] == [1, 1, 1, 1, 0]
+
+
+def test_what_changed_is_found_without_a_look_at_everything(tmp_path: Path) -> None:
+    with Store(tmp_path / "traces.db") as store:
+        for sql in (keep._CREATED, keep._UPDATED, keep._EDITED, keep._TOMBSTONES):
+            plan = store.db.execute(f"EXPLAIN QUERY PLAN {sql}", (1,) * sql.count("?")).fetchall()
+            assert plan[0][3].startswith("SEARCH"), (sql, plan)
