@@ -677,7 +677,7 @@ export interface SpansAccepted {
   errors?: Array<SpanError>;
 }
 
-/** `oldest_trace_timestamp` is the smallest created_at, in epoch seconds, null in an empty database. `indexed` is how many of the spans the search index holds: the others are found too, by reading them. */
+/** `oldest_trace_timestamp` is the smallest created_at, in epoch seconds, null in an empty database. `indexed`: so many of the spans are in the search index; the others are found too, by reading them. */
 export interface Stats {
   database_size_bytes: number;
   total_traces: number;
