@@ -125,11 +125,12 @@ class Scan:
         self._heads = heads or ()
         self._params = dict(wanted.fields.params)
         fits = f" AND {wanted.fields.sql}" if wanted.fields.sql else ""
-        can_hold = "1"
+        can_hold = can_hold_verbatim = "1"
         if wanted.first is not None:
             likely = wanted.first.likely
-            self._params["like"] = likely.like
-            can_hold = f"{likely.sql('s.name')} OR {likely.sql('s.error_message')} OR {likely.attributes_sql}"
+            self._params |= {"like": likely.like, "verbatim": likely.verbatim}
+            names = f"{likely.sql('s.name')} OR {likely.sql('s.error_message')}"
+            can_hold, can_hold_verbatim = f"{names} OR {likely.attributes_sql}", f"{names} OR {likely.verbatim_sql}"
         named = f"{can_hold} OR {_NAMES_ITS_TRACE}"
         given = "s.span_row IN (SELECT value FROM json_each(:rows))"
         self._sql = (
@@ -137,6 +138,7 @@ class Scan:
             f"AND ({can_hold if heads is not None else named}) ORDER BY s.span_row DESC"
         )
         self._given = f"{_HIT} WHERE {given}{fits} AND ({named})"
+        self._given_verbatim = f"{_HIT} WHERE {given}{fits} AND ({can_hold_verbatim} OR {_NAMES_ITS_TRACE})"
         joined = " CROSS JOIN traces t ON t.trace_row = s.trace_row" if fits else ""
         self._there = f"SELECT s.span_row FROM spans s{joined} WHERE {given}{fits}"
 
@@ -154,19 +156,20 @@ class Scan:
         hits = {candidate.span_row for candidate in map(_Candidate._make, rows) if self._is_hit(candidate)}
         return len(hits) + self.count(db, [row for row in self._heads_in(low, high) if row not in hits])
 
-    def look(self, db: sqlite3.Connection, rows: Sequence[int]) -> dict[int, Found]:
-        """Those of the given spans that are hits, by span_row."""
+    def look(self, db: sqlite3.Connection, rows: Sequence[int], *, verbatim: bool = False) -> dict[int, Found]:
+        """Those of the given spans that are hits, by span_row. `verbatim`: query.matching.is_verbatim is so of each."""
         hits: dict[int, Found] = {}
         if rows:
-            self._take(db.execute(self._given, {**self._params, "rows": _json(rows)}), hits)
+            self._take(self._rows(db, rows, verbatim), hits)
         return hits
 
-    def count(self, db: sqlite3.Connection, rows: Sequence[int]) -> int:
+    def count(self, db: sqlite3.Connection, rows: Sequence[int], *, verbatim: bool = False) -> int:
         """How many of the given spans are hits."""
-        if not rows:
-            return 0
-        candidates = map(_Candidate._make, db.execute(self._given, {**self._params, "rows": _json(rows)}))
-        return sum(map(self._is_hit, candidates))
+        return sum(map(self._is_hit, map(_Candidate._make, self._rows(db, rows, verbatim)))) if rows else 0
+
+    def _rows(self, db: sqlite3.Connection, rows: Sequence[int], verbatim: bool) -> Iterable[tuple[Any, ...]]:
+        sql = self._given_verbatim if verbatim else self._given
+        return db.execute(sql, {**self._params, "rows": _json(rows)})
 
     def there(self, db: sqlite3.Connection, rows: Sequence[int]) -> list[int]:
         """Those of the given spans that are stored and fit the fields."""
@@ -210,6 +213,7 @@ def _holds(candidate: _Candidate, needle: _Needle) -> bool:
     return (
         folded in candidate.name.casefold()
         or (candidate.error_message is not None and folded in candidate.error_message.casefold())
+        or likely.surely_matches(candidate.attributes)
         or (likely.might_match(candidate.attributes) and holds(texts_of(candidate.attributes), folded))
         or bool(candidate.is_head and folded in candidate.trace_name.casefold())
     )

@@ -15,7 +15,7 @@ from typing import TypeVar
 from beacon.contract.records import SearchHit, SearchPage, encode
 from beacon.contract.requests import Search
 from query.index.file import Segment
-from query.index.reader import Index, IndexSnapshot, IndexUnreadable, Needle, Rows
+from query.index.reader import NONE, Index, IndexSnapshot, IndexUnreadable, Needle, Rows
 from query.scan import Found, Scan, Wanted, heads
 from query.terms import Asked
 from query.walk import Walk
@@ -137,13 +137,13 @@ class _Indexed:
         simple = texts_decide and len(self._needles) == 1 and self._needles[0].is_word
         high = index.top
         for segment in reversed(index.segments):
-            self._take(Rows(set(), set()), segment.high, high)
+            self._take(NONE, segment.high, high)
             high = segment.high
             if self._hits.done or (simple and self._hits.page_is_full and self._count_past_the_end(segment)):
                 return
             self._take(index.in_segment(segment, self._needles), segment.low, segment.high)
             high = segment.low
-        self._take(Rows(set(), set()), 0, high)
+        self._take(NONE, 0, high)
 
     def _count_past_the_end(self, segment: Segment) -> bool:
         """Whether the segment has so many hits that they need not be counted; `total` says so then."""
@@ -165,8 +165,9 @@ class _Indexed:
         by_segment = (found.sure | found.doubtful) - self._not_by_segment
         others = self._others[bisect_right(self._others, low) : bisect_right(self._others, high)]
         doubtful = found.doubtful | self._doubtful
+        verbatim = found.verbatim - self._not_by_segment
         rows = sorted(by_segment.union(others))
-        for count, shown in self._slices(rows, functools.partial(self._read, doubtful), size=SLICE_ROWS):
+        for count, shown in self._slices(rows, functools.partial(self._read, doubtful, verbatim), size=SLICE_ROWS):
             self._hits.take(count, shown)
             if self._hits.done:
                 return
@@ -175,14 +176,16 @@ class _Indexed:
         """`read(db, some)` for all of `rows`, the last first, each in a snapshot of its own."""
         return self._walk.descend(len(rows), lambda db, low, high: read(db, rows[low:high]), size=size)
 
-    def _read(self, doubtful: set[int], db: sqlite3.Connection, rows: list[int]) -> tuple[int, list[Found]]:
+    def _read(
+        self, doubtful: set[int], verbatim: set[int], db: sqlite3.Connection, rows: list[int]
+    ) -> tuple[int, list[Found]]:
         """How many of `rows` are hits, and those to show."""
-        asked = [row for row in rows if row in doubtful]
-        if self._hits.page_is_full:
-            sure = self._scan.there(db, [row for row in rows if row not in doubtful])
-            return len(sure) + self._scan.count(db, asked), []
-        looked = self._scan.look(db, asked)
         sure = self._scan.there(db, [row for row in rows if row not in doubtful])
+        asked = [row for row in rows if row in doubtful and row not in verbatim]
+        asked_verbatim = [row for row in rows if row in verbatim]
+        if self._hits.page_is_full:
+            return len(sure) + self._scan.count(db, asked) + self._scan.count(db, asked_verbatim, verbatim=True), []
+        looked = self._scan.look(db, asked) | self._scan.look(db, asked_verbatim, verbatim=True)
         order = sorted([*looked, *sure], reverse=True)
         window = order[self._hits.window]
         looked |= self._scan.look(db, [row for row in window if row not in looked])

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from beacon.store.connect import reader_uri
 
-FORMAT = f"1 unicode {unicodedata.unidata_version}"
+FORMAT = f"2 unicode {unicodedata.unidata_version}"
 """What the file holds follows from this: another one is made anew. Case folding is Python's."""
 
 PAGE_SIZE = 16_384

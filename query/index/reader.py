@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from query.index.file import BROKEN, Meta, Segment, open_reader, read_meta, read_segments, remove
 from query.index.segment import spans_with, words_with
-from query.index.words import Piece, pieces
+from query.index.words import NOT_VERBATIM, Piece, pieces
 
 log = logging.getLogger("beacon.query")
 
@@ -40,11 +40,15 @@ class Needle(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """span_rows: of `sure` ones it is known that every text is as asked; `doubtful` ones have to be looked at; no other
-    span is a hit."""
+    """span_rows: of `sure` ones it is known that every text is as asked; `doubtful` ones have to be looked at, the
+    `verbatim` among them with less trouble (query.matching.is_verbatim); no other span is a hit."""
 
     sure: set[int]
     doubtful: set[int]
+    verbatim: set[int]
+
+
+NONE = Rows(set(), set(), set())
 
 
 class Outside(NamedTuple):
@@ -170,7 +174,7 @@ class IndexSnapshot:
             unsure = self._rows("SELECT span_row FROM unsure")
             recent = self._rows("SELECT span_row FROM recent")
         exact = all(needle.is_word for needle in needles)
-        sure = found - unsure if exact else set()
+        sure = found if exact else set()
         return Outside(recent, sure, unsure if exact else unsure | found)
 
     def in_segment(self, segment: Segment, needles: Sequence[Needle]) -> Rows:
@@ -189,9 +193,12 @@ class IndexSnapshot:
                 else:
                     found &= rows
                 if not found:
-                    return Rows(set(), set())
-        assert found is not None
-        return Rows(found, set()) if all(needle.is_word for needle in needles) else Rows(set(), found)
+                    return NONE
+            assert found is not None
+            if all(needle.is_word for needle in needles):
+                return Rows(found, set(), set())
+            not_verbatim = set().union(*spans_with(self._db, segment.number, iter((NOT_VERBATIM,))))
+            return Rows(set(), found, found - not_verbatim)
 
     def some_in_segment(self, segment: Segment, needle: Needle) -> Iterator[set[int]]:
         """Spans that have a word, more and more of them: for counting that ends before all are known. A span may come

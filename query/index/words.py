@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from query.matching import texts_of
+from query.matching import is_verbatim, texts_of
 
 WORD_MAX = 2_048
 """Characters. Longer words (base64, minified code) are left out, and their spans looked at in every search: pictures of
@@ -22,6 +22,9 @@ TEXT_MAX = 4 * 1024 * 1024
 _QUOTES = '"\\'
 _IDEOGRAPHIC = "\u3000、。，！？；：「」『』（）《》〈〉【】…"
 """Separators beyond white space: JSON within a text is full of the first, and Chinese has no spaces, but these."""
+
+NOT_VERBATIM = _IDEOGRAPHIC[2]
+"""A word no text has: of the spans whose attributes are not verbatim (query.matching.is_verbatim)."""
 
 _SEPARATOR = re.compile(f"[\x00-\x20\x7f{re.escape(_QUOTES)}{_IDEOGRAPHIC}]")
 _TO_SPACE = str.maketrans(dict.fromkeys(_IDEOGRAPHIC, " "))
@@ -54,6 +57,8 @@ def words_of(name: str, error: str | None, trace_name: str | None, attributes: b
     if not text.isascii():
         text = text.translate(_TO_SPACE)
     # a word of 2,048 has all of a stretch of 1,024 that begins at a multiple of that
+    if not is_verbatim(attributes):
+        text += "\n" + NOT_VERBATIM
     if any(" " not in text[at : at + 1_024] for at in range(0, len(text) - 1_023, 1_024)):
         text, dropped = _LONG.subn(" ", text)
         return Words(text, not dropped)

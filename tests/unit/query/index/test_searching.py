@@ -80,6 +80,10 @@ class Kept:
         expected = brute_force(self.store, needle)
         assert [(hit["trace_id"], hit["span_id"]) for hit in found["results"]] == expected[:200], needle
         assert (found["total"], found["total_relation"]) == (len(expected), "eq"), needle
+        # what is counted after a full page is known in another way than what is shown
+        counted = self.ask(needle, limit=1)
+        assert counted["total"] == len(expected), needle
+        assert [(hit["trace_id"], hit["span_id"]) for hit in counted["results"]] == expected[:1], needle
 
     @property
     def spans(self) -> int:
@@ -247,7 +251,9 @@ def test_another_database_is_noticed(tmp_path: Path) -> None:
         both.store.put(stored_span("s", "t", name="needle"))
         both.step()
         both.store.db.execute("UPDATE counters SET epoch = 'another'")
+        both.store.db.execute("UPDATE spans SET name = 'thimble'")
         both.check("needle")
+        both.check("thimble")
         assert both.spans == 0
         with pytest.raises(Replaced):
             both.step()
@@ -271,6 +277,19 @@ def test_a_build_that_was_broken_off_begins_anew(tmp_path: Path) -> None:
         both.step()
         both.check("needle")
         assert both.spans == 100
+
+
+@pytest.mark.parametrize("steps", [0, 1, 1_000])
+def test_a_phrase_is_found_where_it_has_come_since(tmp_path: Path, steps: int) -> None:
+    with kept(tmp_path / "traces.db") as both:
+        both.store.put(*(stored_span(f"s{i}", "t", attributes={"text": "of peace and war"}) for i in range(20)))
+        both.step()
+        # once as it is, once escaped, which the segment, that has the words, knows nothing of
+        both.store.put(stored_span("s3", "t", attributes={"text": "of war and peace"}))
+        both.store.put(stored_span("s5", "t", attributes='{"text": "of w\\u0061r and peace"}'))
+        both.step(steps)
+        for needle in ("war and peace", "peace and war", "of war"):
+            both.check(needle)
 
 
 def test_spans_of_a_trace_that_is_not_there_yet_wait(tmp_path: Path) -> None:
