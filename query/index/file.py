@@ -65,7 +65,7 @@ CREATE TABLE unsure (
 """
 
 
-BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 _MODE = 0o600
 
@@ -139,18 +139,23 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return db
 
 
+def tells_of_a_broken_file(error: sqlite3.Error) -> bool:
+    """Whether what is in a file cannot be read, now or later; that it cannot be read now is nothing of the kind."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in _BROKEN or code == sqlite3.SQLITE_IOERR_SHORT_READ  # the last: it was cut off
+
+
 def is_broken(path: Path, error: sqlite3.DatabaseError) -> bool:
     """Whether `error`, which came while index and database were read, is for an index at `path` that is broken."""
-    code = getattr(error, "sqlite_errorcode", 0)
-    if code == sqlite3.SQLITE_CORRUPT_VTAB:  # of FTS5: the database has no such tables
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CORRUPT_VTAB:  # of FTS5: the database has no such tables
         return True
-    if code & 0xFF not in BROKEN:
+    if not tells_of_a_broken_file(error):
         return False
     try:
         with contextlib.closing(open_reader(path)) as db:
             return bool(db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
     except sqlite3.DatabaseError as e:
-        return getattr(e, "sqlite_errorcode", 0) & 0xFF in BROKEN
+        return tells_of_a_broken_file(e)
 
 
 def read_meta(db: sqlite3.Connection) -> Meta | None:

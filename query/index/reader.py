@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from query.index.file import BROKEN, Meta, Segment, open_reader, read_meta, read_segments, remove
+from query.index.file import Meta, Segment, open_reader, read_meta, read_segments, remove, tells_of_a_broken_file
 from query.index.segment import spans_with, words_with
 from query.index.words import NOT_VERBATIM, Piece, pieces
 
@@ -22,7 +22,7 @@ class IndexUnreadable(Exception):
 
     def __init__(self, error: sqlite3.Error) -> None:
         super().__init__(str(error))
-        self.broken = getattr(error, "sqlite_errorcode", 0) & 0xFF in BROKEN
+        self.broken = tells_of_a_broken_file(error)
 
 
 class Needle(NamedTuple):
