@@ -87,7 +87,8 @@ def _make_private(folder: Path, mode: int) -> None:
 
 
 _OWN_NAMES = ("traces.db", "run", "logs", "config.json", "prices.json", "stack.json", ".env", "lost+found", "up.log",
-              "ingest.", "query.", "indexer.", "hub.", "replay_worker", "events.", "jobs.", "deltas.", "supervisor")  # fmt: skip
+              "ingest.", "query.", "indexer.", "hub.", "replay_worker", "events.", "jobs.", "deltas.",
+              "supervisor")  # fmt: skip
 """How the names of Beacon's own files begin, in its home, run and log folders."""
 
 
@@ -97,9 +98,9 @@ def strangers(folder: Path) -> list[str]:
 
 
 def close_database(path: Path) -> None:
-    """Take the database at `path` from others, with its search index, WAL and shared memory: SQLite makes those with the
-    mode of the database, and one that was copied here may be open to everybody. Files of another user stay as they
-    are."""
+    """Take the database at `path` from others, with its search index, WAL and shared memory: SQLite makes those with
+    the mode of the database, and one that was copied here may be open to everybody. Files of another user stay as
+    they are."""
     for suffix in ("", "-wal", "-shm", "-search", "-search-wal", "-search-shm"):
         file = path.with_name(path.name + suffix)
         with contextlib.suppress(FileNotFoundError, PermissionError):
