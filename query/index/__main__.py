@@ -19,10 +19,11 @@ from beacon.process import run
 from query.database import identity, open_database
 from query.index.file import is_broken, open_writer, path_beside, remove
 from query.index.keeper import LARGE, Keeper, Replaced
+from query.index.pace import Pace
 
 log = logging.getLogger("beacon.index")
 
-POLL_S = 0.05
+POLL_S = 0.1
 """Seconds between looks at the database when there is nothing to do: a look is one row, 20 µs."""
 
 AGAIN_S = 1.0
@@ -75,11 +76,15 @@ async def _keep(database: Path, path: Path, stop: asyncio.Event) -> None:
         try:
             inode = path.stat().st_ino
             keeper = Keeper(source, index)
-            progress = Progress()
+            progress, pace = Progress(), Pace()
             while not stop.is_set() and identity(database) == files and _inode(path) == inode:
-                if keeper.step():
+                began = time.monotonic()
+                worked = keeper.step()
+                ended = time.monotonic()
+                pace.saw(ended, keeper.last_row())
+                if worked:
                     progress.tell(keeper)
-                    await asyncio.sleep(0)  # a signal may have come
+                    await _pause(stop, pace.rest(ended - began))
                 else:
                     await _pause(stop, POLL_S)
         finally:
@@ -136,8 +141,11 @@ def _locked(fd: int) -> bool:
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+    """So many seconds, or until `stop`; a signal is heard in any case."""
+    await asyncio.sleep(0)
+    if seconds > 0:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), seconds)
 
 
 if __name__ == "__main__":

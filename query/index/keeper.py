@@ -86,9 +86,14 @@ class Keeper:
         assert meta is not None
         return meta
 
+    def last_row(self) -> int:
+        """The last span_row that was given out."""
+        (last,) = self._source.execute("SELECT next_span_row - 1 FROM counters").fetchone()
+        return int(last)
+
     def behind(self) -> tuple[int, int]:
         """(spans that are not in it yet, spans that are), by their row numbers."""
-        (last,) = self._source.execute("SELECT next_span_row - 1 FROM counters").fetchone()
+        last = self.last_row()
         top = self._build.at if self._build is not None and self._build.takes_new else self.meta.top
         return max(0, last - top), top
 
