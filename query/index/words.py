@@ -27,7 +27,6 @@ NOT_VERBATIM = _IDEOGRAPHIC[2]
 """A word no text has: of the spans whose attributes are not verbatim (query.matching.is_verbatim)."""
 
 _SEPARATOR = re.compile(f"[\x00-\x20\x7f{re.escape(_QUOTES)}{_IDEOGRAPHIC}]")
-_TO_SPACE = str.maketrans(dict.fromkeys(_IDEOGRAPHIC, " "))
 _LONG = re.compile(rf"[^\x00-\x20\x7f{re.escape(_QUOTES)}]{{{WORD_MAX + 1},}}")
 
 _WORD_CHARS = "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"
@@ -55,7 +54,9 @@ def words_of(name: str, error: str | None, trace_name: str | None, attributes: b
         return Words("", False)
     text = text.casefold()
     if not text.isascii():
-        text = text.translate(_TO_SPACE)
+        for separator in _IDEOGRAPHIC:  # str.translate took 300 µs for 2.6 KB, this takes 5
+            if separator in text:
+                text = text.replace(separator, " ")
     # a word of 2,048 has all of a stretch of 1,024 that begins at a multiple of that
     if not is_verbatim(attributes):
         text += "\n" + NOT_VERBATIM

@@ -1,5 +1,5 @@
-"""Reads of a million spans in 80,000 traces: every filter and order of the list, figures, a trace of 5,000; ingest into
-that file, its cold start and its memory."""
+"""Reads of a million spans in 80,000 traces: searches, every filter and order of the list, figures, a trace of 5,000;
+ingest into that file, its cold start and its memory."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.bench.load import open_loop, read_latencies, readable_load
 from tests.bench.million import DAYS, LONG_SPANS, fill, long_trace_id
 from tests.bench.report import progress
 from tests.bench.rows import Session
+from tests.bench.rows_search import measure_building, measure_lag, measure_searches
 from tests.bench.stack import Stack, folder_in, free_port, running_stack
 from tests.bench.warm import warm
 from tests.bench.workload import Workload
@@ -56,6 +57,9 @@ async def measure(session: Session) -> None:
         stack = Stack(copy, free_port())
         try:
             await _starts(session, stack)
+            await measure_building(session, stack)
+            await measure_searches(session, stack)
+            await measure_lag(session, stack)
             await _reads(session, stack)
             await _while_spans_arrive(session, stack)
             await _against_empty(session, stack)
