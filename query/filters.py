@@ -8,8 +8,9 @@ from beacon.contract.limits import TIME_MAX_S
 from beacon.contract.requests import ListTraces
 from beacon.contract.units import ns_from_seconds, pico_from_usd
 from beacon.errors import Invalid
+from beacon.moments import INT64_MAX
 from query.conditions import TRACE_DURATION, Condition, any_span, over_traces
-from query.terms import INT64_MAX, parse
+from query.terms import parse
 
 _SORT_KEYS = {
     "created_at": None,

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from beacon.store.landing import begin
+
 T = TypeVar("T")
 
 READ_MAX_S = 5.0
@@ -30,6 +32,10 @@ PROGRESS_OPS = 1_000
 
 class Abandoned(Exception):
     """Nobody waits for this read any more."""
+
+
+class BeginAnew(Exception):
+    """An import became visible between two snapshots of one read, which would show a part of it."""
 
 
 class _SliceLate(Exception):
@@ -74,15 +80,19 @@ class Walk:
     def __init__(self, db: sqlite3.Connection, job: Job) -> None:
         self._db = db
         self._job = job
+        self._imports: int | None = None
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: everything read inside it is of one moment. Raises `Abandoned`."""
+        """One transaction: everything read inside it is of one moment. Raises `Abandoned`, `BeginAnew`."""
         if self._job.abandoned:
             raise Abandoned
         self._job.deadline = time.monotonic() + READ_MAX_S
-        self._db.execute("BEGIN")
         try:
+            imports = begin(self._db)
+            if self._imports not in (None, imports):
+                raise BeginAnew
+            self._imports = imports
             yield self._db
         finally:
             self._job.deadline = None

@@ -153,6 +153,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     restore.add_argument("file", type=Path, metavar="FILE", help="what `beacon backup` wrote")
     restore.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    export = add(
+        "export",
+        "write traces to a file as JSON Lines, whether Beacon is up or down",
+        "The first line says what it is, each other line is a trace, the oldest first. `beacon import` takes it in "
+        "again, here or on another machine. It holds the same prompts as the database.",
+    )
+    export.add_argument(
+        "file", nargs="?", metavar="FILE", help="a new file, for you alone (default: -, the standard output)"
+    )
+    moment = "2h or 7d ago, a date such as 2026-11-23, or seconds since 1970"
+    export.add_argument("--since", metavar="TIME", help=f"only traces that started at TIME or later: {moment}")
+    export.add_argument("--until", metavar="TIME", help="only traces that started before TIME")
+    export.add_argument("--session", metavar="ID", help="only traces of this session")
     add("open", "open Beacon in the browser", module="browse")
     add(
         "send-example",

@@ -107,6 +107,22 @@ class ExportedSpan(Span):
     otel: SpanOtel | UnsetType = UNSET
 
 
+class ArchivedSpan(ExportedSpan):
+    """A span of an archive, where a line is a trace: attributes that were sent with line breaks between their values
+    stand in `attributes_text` as they were sent."""
+
+    attributes_text: str | UnsetType = UNSET
+
+
+class ArchiveHeader(Struct):
+    """The first line of an archive. `version` is that of the format, `beacon` that of the program."""
+
+    format: str
+    version: int
+    beacon: str
+    exported_at: float
+
+
 class TraceSummary(Struct):
     """A trace row: a pure function of its stored spans, and its tags."""
 

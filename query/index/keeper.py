@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from beacon.store.landing import begin
 from query.index import segment as segments
 from query.index.file import Meta, Segment, read_meta, read_segments
 from query.index.words import words_of
@@ -295,8 +296,8 @@ class Keeper:
 
     @contextlib.contextmanager
     def _snapshot(self) -> Iterator[sqlite3.Connection]:
-        self._source.execute("BEGIN")
         try:
+            begin(self._source)
             yield self._source
         finally:
             if self._source.in_transaction:
