@@ -119,4 +119,4 @@ def _forget_old_tombstones(tx: Transaction) -> None:
     row = tx.db.execute("SELECT seq FROM tombstones ORDER BY seq DESC LIMIT 1 OFFSET ?", (TOMBSTONES_KEPT,)).fetchone()
     if row is not None:
         tx.db.execute("DELETE FROM tombstones WHERE seq <= ?", row)
-        tx.counters.tombstone_floor = row[0]
+        tx.counters.tombstone_floor = max(row[0], tx.counters.tombstone_floor)

@@ -16,6 +16,7 @@ import msgspec
 
 from beacon.contract.records import SearchHit, SpanType
 from beacon.contract.units import seconds_from_ns
+from beacon.store.landing import is_staged
 from query.conditions import Condition, over_spans
 from query.matching import CONTEXT_CHARS, Match, Probe, context, find, find_in_attributes, holds, probe, texts_of
 from query.terms import Asked
@@ -118,14 +119,16 @@ def heads(walk: Walk, top: int, wanted: Wanted) -> list[int]:
 class Scan:
     """Looks at spans: at all of a range, or at those it is given."""
 
-    def __init__(self, wanted: Wanted, heads: Sequence[int] | None) -> None:
+    def __init__(self, wanted: Wanted, heads: Sequence[int] | None, *, staged: bool = False) -> None:
         """`heads`: as the function of that name gives them, for `slice`; None to ask each span for its trace's name,
-        which costs a scan a third more, and a search that scans little nothing."""
+        which costs a scan a third more, and a search that scans little nothing. `staged`: an import is on its way,
+        whose spans are to be passed over before their texts are read."""
         self._wanted = wanted
         self._heads = heads or ()
         self._params = dict(wanted.fields.params)
         fits = f" AND {wanted.fields.sql}" if wanted.fields.sql else ""
         can_hold = can_hold_verbatim = "1"
+        passed = f" AND NOT {is_staged('s.trace_row')}" if staged else ""
         if wanted.first is not None:
             likely = wanted.first.likely
             self._params |= {"like": likely.like, "verbatim": likely.verbatim}
@@ -134,7 +137,7 @@ class Scan:
         named = f"{can_hold} OR {_NAMES_ITS_TRACE}"
         given = "s.span_row IN (SELECT value FROM json_each(:rows))"
         self._sql = (
-            f"{_HIT} WHERE s.span_row > :low AND s.span_row <= :high{fits} "
+            f"{_HIT} WHERE s.span_row > :low AND s.span_row <= :high{passed}{fits} "
             f"AND ({can_hold if heads is not None else named}) ORDER BY s.span_row DESC"
         )
         self._given = f"{_HIT} WHERE {given}{fits} AND ({named})"

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from beacon.contract.records import SearchHit, SearchPage, encode
 from beacon.contract.requests import Search
+from beacon.store.landing import staged_ranges
 from query.index.file import Segment
 from query.index.reader import NONE, Index, IndexSnapshot, IndexUnreadable, Needle, Rows
 from query.scan import Found, Scan, Wanted, heads
@@ -57,9 +58,11 @@ def _search(walk: Walk, q: Search, asked: Asked, index: IndexSnapshot | None) ->
         if index is not None and index.epoch != epoch:
             index = None
         changed = _changed(db, index) if index is not None else set()
+        staged = bool(staged_ranges(db))
     covered = index.top if index is not None else 0
     hits = _Hits(q.offset, q.limit)
-    scan = Scan(wanted, heads(walk, top_trace, wanted) if top_span - covered > HEADS_FIRST else None)
+    names = heads(walk, top_trace, wanted) if top_span - covered > HEADS_FIRST else None
+    scan = Scan(wanted, names, staged=staged)
 
     def read(db: sqlite3.Connection, low: int, high: int) -> tuple[int, list[Found]]:
         if hits.page_is_full:

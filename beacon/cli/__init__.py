@@ -166,6 +166,19 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--since", metavar="TIME", help=f"only traces that started at TIME or later: {moment}")
     export.add_argument("--until", metavar="TIME", help="only traces that started before TIME")
     export.add_argument("--session", metavar="ID", help="only traces of this session")
+    taken = add(
+        "import",
+        "take in an archive that `beacon export` wrote, whole or not at all",
+        "Works whether Beacon is up or down. An interrupted import leaves everything as it was. An archive with a "
+        "trace that is stored already, or with a line that cannot be read, is refused, and nothing of it is stored.",
+        module="import_archive",
+    )
+    taken.add_argument("file", metavar="FILE", help="the archive; - is the standard input")
+    taken.add_argument(
+        "--skip-existing",
+        action="store_true",
+        help="leave traces as they are that are stored already, and take the rest",
+    )
     add("open", "open Beacon in the browser", module="browse")
     add(
         "send-example",

@@ -325,6 +325,16 @@ INTERNAL: tuple[Operation, ...] = (
         response=rec.RunEnd,
     ),
     Operation(
+        name="import_archive",
+        method="POST",
+        path="/internal/imports",
+        owner="ingest",
+        tag="internal",
+        summary="Store the archive that is the body, however long, whole or not at all",
+        query=req.ImportArchive,
+        response=rec.ArchiveImported,
+    ),
+    Operation(
         name="query_health",
         method="GET",
         path="/internal/query/health",

@@ -260,6 +260,14 @@ class Imported(Struct):
     span_count: int
 
 
+class ArchiveImported(Struct):
+    """What an archive brought; `skipped` traces were there already."""
+
+    trace_count: int
+    span_count: int
+    skipped: int
+
+
 class TraceExport(Struct):
     """One exported trace: the `json` format of the export routes, and what the import route takes."""
 

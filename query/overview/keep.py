@@ -167,9 +167,10 @@ class Overview:
             if not self._follows(counters):
                 self._clear()
                 return False
-            if counters.seq - self._seq <= NEAR_CHANGES:
+            behind = counters.next_span_row - self._next_span_row  # spans of an import on its way are no changes
+            if max(behind, counters.seq - self._seq) <= NEAR_CHANGES:
                 return False
-            if counters.next_span_row - self._next_span_row <= SLICE_SPANS:
+            if behind <= SLICE_SPANS:
                 self._catch_up(db, counters)
                 return False
             end = self._next_span_row + SLICE_SPANS
