@@ -16,7 +16,7 @@ from typing import NamedTuple
 from beacon.errors import BeaconError
 from beacon.store.connect import PAGE_SIZE
 from ingest.database import Command, Transaction
-from ingest.traces import delete_chosen
+from ingest.traces import LOOK_TRACES, Step, delete_chosen
 from ingest.writer import Writer
 
 log = logging.getLogger("beacon.retention")
@@ -52,10 +52,9 @@ _OLDEST = (
     "SELECT t.trace_row, t.trace_id, t.span_count, t.created_ns, t.seen_ns < :before AND NOT "
     f"({_KEPT}) FROM traces t WHERE t.trace_row > :after ORDER BY t.trace_row LIMIT :most"
 )
-LOOK_TRACES = 1_000
-"""Traces one transaction looks at: many may be kept, or go on for ever."""
-
-FOR_EVER_NS = 2**63 - 1
+RUNNING_NS = 60 * 1_000_000_000
+"""A trace of which something came within the last minute goes on: it stays, however little room there is. Where kept
+traces alone fill the room, the one that runs would go too."""
 
 
 class Policy(NamedTuple):
@@ -70,13 +69,6 @@ class Policy(NamedTuple):
         return cls(None if days is None else round(days * 86_400e9), size_bytes)
 
 
-class Step(NamedTuple):
-    """What one transaction did: traces deleted, and the row after which the next goes on; None when all is done."""
-
-    deleted: int
-    after: int | None
-
-
 async def keep_bounded(writer: Writer, policy: Policy) -> None:
     """Hold the database to `policy`, again and again, for as long as the process lives."""
     warned = False
@@ -86,7 +78,7 @@ async def keep_bounded(writer: Writer, policy: Policy) -> None:
             over_by = await tidy(writer, policy)
             if over_by and not warned:  # not with every look
                 log.warning(
-                    "the database is %.1f MB above BEACON_MAX_DB_SIZE; all that is left is kept by a tag (%s)",
+                    "the database is %.1f MB above BEACON_MAX_DB_SIZE; what is left goes on or is kept by a tag (%s)",
                     over_by / 1e6,
                     ", ".join(KEEPING_TAGS),
                 )
@@ -135,8 +127,9 @@ def expire(age_ns: int, after: int = 0) -> Command:
 
 
 def shrink(target_bytes: int, after: int = 0) -> Command:
-    """Delete the oldest traces behind row `after` while the pages in use have more than `target_bytes`; as `expire`."""
-    return lambda tx: _delete_oldest(tx, after, FOR_EVER_NS, target_bytes)
+    """Delete the oldest traces behind row `after` that do not go on, while the pages in use have more than
+    `target_bytes`; as `expire`."""
+    return lambda tx: _delete_oldest(tx, after, tx.now_ns - RUNNING_NS, target_bytes)
 
 
 def used_bytes(tx: Transaction) -> int:
@@ -167,7 +160,7 @@ def _delete_oldest(tx: Transaction, after: int, before_ns: int, target_bytes: in
     chosen: list[tuple[int, str, int]] = []
     spans = 0
     for trace_row, trace_id, span_count, created_ns, goes in looked:
-        if created_ns >= before_ns:  # and so are all that came later
+        if created_ns >= before_ns:  # and of all that came later something came since, of imported ones too
             return Step(delete_chosen(tx, chosen), None)
         if goes:
             if chosen and spans + span_count > STEP_SPANS:

@@ -106,7 +106,6 @@ class _Importing:
                 for line in self._numbered(lines, chunk):
                     await self._take(line)
             if last := lines.last():
-                self._number += 1
                 await self._take(last)
             if not self._number:
                 raise BadRequest("The archive is empty: it has not even its first line.")
