@@ -27,7 +27,7 @@ from ingest.lock import DatabaseLock
 from ingest.otlp.handlers import OtlpHandlers
 from ingest.otlp.prices import Prices
 from ingest.publisher import LiveEvents
-from ingest.retention import Policy, keep_bounded
+from ingest.retention import Policy, VacuumHandlers, keep_bounded
 from ingest.runs import RunHandlers, sweep
 from ingest.settings import SettingsHandlers
 from ingest.workers import Workers
@@ -74,6 +74,7 @@ async def main(settings: Settings) -> None:
             SettingsHandlers(settings, os.environ),
             RunHandlers(writer),
             archives,
+            VacuumHandlers(writer),
             WorkerHandlers(dispatch),
             JobHandlers(dispatch),
             ReplayHandlers(settings, os.environ, jobs),

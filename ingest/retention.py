@@ -10,11 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from beacon.contract.records import GivenBack
 from beacon.errors import BeaconError
 from beacon.store.connect import PAGE_SIZE
+from beacon.web import Call, Reply, json_reply
 from ingest.database import Command, Transaction
 from ingest.traces import LOOK_TRACES, Step, delete_chosen
 from ingest.writer import Writer
@@ -36,6 +39,9 @@ SHRINK_TO = 0.95
 
 VACUUM_PAGES = 32
 """Pages given back in one transaction: 512 KiB, 3 ms."""
+
+VACUUM_S = 0.5
+"""Seconds one request for it is worked on."""
 
 VACUUM_FROM_PAGES = 256
 """Free pages from which they are given back: 4 MiB, which the next spans would take again."""
@@ -103,6 +109,24 @@ async def tidy(writer: Writer, policy: Policy) -> int:
             more = await writer.run(give_back, VACUUM_PAGES * PAGE_SIZE)
             await asyncio.sleep(PAUSE_S)
     return over_by
+
+
+class VacuumHandlers:
+    """Asked by `beacon vacuum`."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def give_back(self, call: Call) -> Reply:
+        """For VACUUM_S; whoever wants more asks again, and can show how far it has come."""
+        before = pages = await self._writer.run(free_pages)
+        until = time.monotonic() + VACUUM_S
+        while pages and time.monotonic() < until:
+            await self._writer.run(give_back, VACUUM_PAGES * PAGE_SIZE)
+            pages = max(0, pages - VACUUM_PAGES)
+            await asyncio.sleep(PAUSE_S)
+        left = await self._writer.run(free_pages)
+        return json_reply(GivenBack(max(0, before - left) * PAGE_SIZE, left * PAGE_SIZE))
 
 
 async def _delete(writer: Writer, command: Callable[[int], Command], why: str) -> None:

@@ -60,7 +60,7 @@ def read_changes(db: sqlite3.Connection, after: int) -> bytes:
     if after > head:
         raise Conflict(f"The newest change is {head}, before {after}: this is another database. Start anew.")
     if after < floor:
-        raise Conflict(f"The changes up to {floor} cannot be told any more; {after} is before that. Start anew.")
+        raise Conflict(f"What changed up to {floor} is forgotten; {after} is before that. Start anew.")
     changed = _changes(db, after)
     frames: list[Event] = []
     size = 0

@@ -179,6 +179,16 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="leave traces as they are that are stored already, and take the rest",
     )
+    vacuum = add(
+        "vacuum",
+        "give what deleted traces have left in the database back to the disk",
+        "In small steps, while Beacon goes on. With --full, and Beacon down, the whole database is written anew.",
+    )
+    vacuum.add_argument(
+        "--full",
+        action="store_true",
+        help="write the database anew, as small as it gets: needs as much room again while it lasts",
+    )
     add("open", "open Beacon in the browser", module="browse")
     add(
         "send-example",

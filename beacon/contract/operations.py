@@ -335,6 +335,15 @@ INTERNAL: tuple[Operation, ...] = (
         response=rec.ArchiveImported,
     ),
     Operation(
+        name="give_back",
+        method="POST",
+        path="/internal/vacuum",
+        owner="ingest",
+        tag="internal",
+        summary="Give free pages of the database back to the disk, some at a time",
+        response=rec.GivenBack,
+    ),
+    Operation(
         name="query_health",
         method="GET",
         path="/internal/query/health",

@@ -260,6 +260,13 @@ class Imported(Struct):
     span_count: int
 
 
+class GivenBack(Struct):
+    """Bytes that the database's file has become smaller by, and bytes in it that hold nothing and are still there."""
+
+    given_back: int
+    left: int
+
+
 class ArchiveImported(Struct):
     """What an archive brought; `skipped` traces were there already."""
 
