@@ -22,6 +22,7 @@ from pathlib import Path
 import uvloop
 
 from tests.bench import (
+    rows_archive,
     rows_ingest,
     rows_latency,
     rows_live,
@@ -51,8 +52,9 @@ PARTS: dict[str, Part] = {
     "stored": rows_stored.measure,
     "ui": rows_ui.measure,
     "million": rows_million.measure,
+    "archive": rows_archive.measure,
 }
-LONG = ("million",)
+LONG = ("million", "archive")
 """Parts that are measured when they are named."""
 LONG_LIMIT_S = 1_500
 """Seconds such a run may take."""

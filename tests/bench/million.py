@@ -23,6 +23,8 @@ from tests.bench.prose import cut
 from tests.bench.report import progress
 
 TRACES = 80_000
+SPANS = 1_007_000
+"""What `fill` makes at scale 1, about."""
 LONG_TRACES = 8
 LONG_SPANS = 5_000
 DAYS = 60

@@ -33,6 +33,8 @@ class Plan:
     """Spans in the file that ingest is measured on again."""
     sustained: int
     """Spans posted while the size of the WAL is watched."""
+    archived: int
+    """Spans in an archive that is made and taken in."""
     idle_s: float
     """Seconds without load before memory and disk are looked at."""
 
@@ -52,6 +54,7 @@ FULL = Plan(
     stored=100_000,
     grown=400_000,
     sustained=120_000,
+    archived=100_000,
     idle_s=3,
 )
 
@@ -70,5 +73,6 @@ QUICK = Plan(
     stored=20_000,
     grown=40_000,
     sustained=40_000,
+    archived=20_000,
     idle_s=3,
 )

@@ -62,7 +62,7 @@ def test_full_writes_the_file_anew(make_stack: MakeStack) -> None:
     assert (pragma(path, "auto_vacuum"), pragma(path, "page_size")) == (2, 16_384)
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA quick_check").fetchone() == ("ok",)
-    assert sorted(p.name for p in stack.home.glob("traces.db*")) == ["traces.db", "traces.db-search", "traces.db.lock"]
+    assert [p.name for p in stack.home.glob("traces.db*") if "vacuum" in p.name or p.name.endswith("-wal")] == []
     stack.start()
     stack.wait_healthy()
     assert len(stack.ask("GET", "/v1/traces/t25").json["spans"]) == 20
