@@ -107,6 +107,8 @@ class Writer:
             on_refused=lambda refused: self._tell(self._fail, refused),
         )
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self.submitted = 0
+        """Requests with spans so far: by it, who writes in the background sees whether anybody waits."""
         self._queued_spans = 0
         self._queued_bytes = 0
         self._threaded = 0
@@ -131,6 +133,7 @@ class Writer:
         ):
             raise QueueFull("Spans arrive faster than the disk takes them; send this again in a moment.")
         work = _Work(self._loop.create_future(), arrivals=arrivals, contents=contents, size=size, threaded=False)
+        self.submitted += 1
         self._queued_spans += work.rows
         self._queued_bytes += size
         if not self._near:

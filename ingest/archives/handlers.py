@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator
 
 from beacon.contract.records import ArchiveImported
@@ -21,11 +22,17 @@ from ingest.writer import Writer
 
 log = logging.getLogger("beacon.imports")
 
-STEP_SPANS = 256
-STEP_BYTES = 768 * 1024
-"""What is staged in one transaction, about: 8 ms, which is what an acknowledgement waits for it."""
+STEP_SPANS, STEP_BYTES = 320, 1024 * 1024
+"""What is staged in one transaction, about: 10 ms, which is what a first acknowledgement waits for it."""
 
-SLICE_SPANS = 64
+BESIDE_SPANS, BESIDE_BYTES = 96, 320 * 1024
+"""The same while agents send spans: 4 ms."""
+
+GIVES_WAY_S = 0.02
+"""Most that is rested after a transaction while agents send spans: as long as it took, so that they find the writer,
+and a core, free half of the time."""
+
+SLICE_SPANS = 32
 """Spans checked between two turns of the event loop."""
 
 PAUSE_S = 0.01
@@ -97,6 +104,7 @@ class _Importing:
         self._trace: OpenTrace | None = None
         self._parts: list[Part] = []
         self._writing: asyncio.Task[None] | None = None
+        self._beside = False
 
     async def read(self, body: AsyncIterator[bytes]) -> ArchiveImported:
         """Take all of it in. Raises `RequestError` for what is wrong with it, with the line."""
@@ -161,7 +169,7 @@ class _Importing:
             left -= 1
             if len(arrivals) % SLICE_SPANS == 0:
                 await asyncio.sleep(0)
-            if len(arrivals) == STEP_SPANS or not left:
+            if len(arrivals) == BESIDE_SPANS or not left:
                 self._parts.append(part_of(trace, arrivals, last=not left and not read.more))
                 arrivals = []
                 if self._enough():
@@ -169,7 +177,10 @@ class _Importing:
 
     def _enough(self) -> bool:
         spans = sum(len(part.spans) for part in self._parts)
-        return spans >= STEP_SPANS or sum(part.size for part in self._parts) >= STEP_BYTES
+        size = sum(part.size for part in self._parts)
+        if self._beside:
+            return spans >= BESIDE_SPANS or size >= BESIDE_BYTES
+        return spans >= STEP_SPANS or size >= STEP_BYTES
 
     async def _write(self) -> None:
         """Have what was read written, when what was read before is."""
@@ -180,7 +191,11 @@ class _Importing:
 
     async def _stage(self, parts: list[Part]) -> None:
         size = sum(part.size for part in parts)
+        before, began = self._writer.submitted, time.monotonic()
         await self._writer.run(staged.stage(self._staging, parts), size, staged=True)
+        self._beside = self._writer.submitted != before
+        if self._beside:
+            await asyncio.sleep(min(GIVES_WAY_S, time.monotonic() - began))
 
     async def _written(self) -> None:
         if self._writing is not None:
