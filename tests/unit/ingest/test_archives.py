@@ -25,7 +25,9 @@ from ingest.archives.lines import check_spans, read_line
 from ingest.database import Transaction
 from ingest.traces import Step, delete_older, put_tags
 from query.changes import read_changes
+from query.walk import Walk
 from tests.unit.ingest.archiving import HEADER, Desk, line
+from tests.unit.query.lane import lane
 
 SPAN = {"span_id": "s", "trace_id": "mine", "span_type": "custom", "name": "live", "start_time": 2.0, "end_time": 3.0}
 
@@ -309,3 +311,40 @@ def test_commands_wait_while_an_import_lands_and_its_traces_take_no_spans(
         assert deleted == Step(4, None)  # it waited, and found all of the import
         assert traces(desk) == []
         assert desk.left_over() == {}
+
+
+def test_what_came_by_opentelemetry_and_a_walk_over_a_landing(tmp_path: Path) -> None:
+    said = {
+        "resource": {"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}},
+        "scope": {"scope": {"name": "lib", "version": "1"}},
+        "span": {
+            "kind": 3,
+            "events": [{"timeUnixNano": "1500000000000000001", "name": "e", "attributes": []}],
+            "links": [{"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331"}],
+        },
+        "start_ns": "1500000000",
+    }
+    with Desk(tmp_path / "one.db") as one:
+        one.take([HEADER, line("t", "a", "b", tags={"service.name": "shop"}, otel=said), line("u")])
+        exported = one.export()
+        assert json.loads(exported.splitlines()[0])["spans"][0]["otel"]["span"] == said["span"]
+    with Desk(tmp_path / "two.db") as two:
+        two.take([HEADER, exported])
+        assert two.export() == exported
+        assert two.rows("SELECT count(*) FROM origins") == [(1,)]
+        seen_parts: list[int] = []
+        waiting = stage(two, "t8", "t9")
+
+        def walked(walk: Walk) -> list[int]:
+            counts = []
+            for _ in range(2):
+                with walk.snapshot() as db:
+                    counts.append(db.execute("SELECT count(*) FROM traces").fetchone()[0])
+                if not seen_parts:
+                    two.run(staging.decide(waiting))
+                    two.run(land_step)
+                seen_parts.append(counts[-1])
+            return counts
+
+        with lane(two.path) as reads:
+            assert reads.walk(walked) == [4, 4]  # and not [2, 4]
