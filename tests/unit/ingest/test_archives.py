@@ -232,15 +232,18 @@ def test_staged_spans_are_found_by_no_read_and_swept(tmp_path: Path) -> None:
         stage(desk, *(f"t{n}" for n in range(5)))
         assert seen(desk) == ["mine"]
         assert desk.export() == before
+        desk.post({**SPAN, "span_id": "s1"})
+        stage(desk, "t5")  # after a change that is asked for below
         desk.post({**SPAN, "span_id": "s2"})
         with closing(connect_reader(desk.path)) as db:
             begin(db)
             told = read_changes(db, seq)
+        assert b"s1" in told
         assert b"s2" in told
         assert b"staged" not in told
         desk.swept()
         assert desk.left_over() == {}
-        assert desk.rows("SELECT count(*) FROM spans") == [(2,)]
+        assert desk.rows("SELECT count(*) FROM spans") == [(3,)]
 
 
 def test_traces_that_land_are_seen_all_at_once_also_after_a_crash(
