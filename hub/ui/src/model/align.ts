@@ -112,10 +112,6 @@ class Marks {
     return one.step === two.step && one.label === two.label;
   }
 
-  step(node: Node): number {
-    return this.of.get(node)!.step;
-  }
-
   act(node: Node): string {
     const { step, label } = this.of.get(node)!;
     return `${step} ${label}`;
@@ -145,7 +141,7 @@ function alignLists(a: readonly Node[], b: readonly Node[], marks: Marks): Slot[
   }
   const left = a.slice(start, a.length - ends);
   const right = b.slice(start, b.length - ends);
-  if (left.length * right.length > CELLS_MAX) matchInOrder(left, right, marks, pairs);
+  if (left.length * right.length > CELLS_MAX) matchByStretch(left, right, marks, pairs);
   else matchByWeight(left, right, marks, pairs);
   const moved = findMoved(a, b, marks, pairs);
   return merge(a, b, pairs, moved, marks);
@@ -183,41 +179,33 @@ const PAIR = 1;
 const SKIP_A = 2;
 const SKIP_B = 3;
 
-/** The same for lists too long for that: each step with the next one that has its name and its arguments, or its name. */
-function matchInOrder(a: readonly Node[], b: readonly Node[], marks: Marks, pairs: Map<Node, Node>): void {
-  const places = new Map<string | number, number[]>();
-  b.forEach((node, j) => {
-    for (const key of [marks.act(node), marks.step(node)]) {
-      const known = places.get(key);
-      if (known === undefined) places.set(key, [j]);
-      else known.push(j);
+/** The same for lists too long for that, a stretch at a time: what a pair is decided by lies within so many steps. */
+function matchByStretch(a: readonly Node[], b: readonly Node[], marks: Marks, pairs: Map<Node, Node>): void {
+  const placeB = new Map(b.map((node, j) => [node, j]));
+  let i = 0;
+  let j = 0;
+  while (i < a.length && j < b.length) {
+    const found = new Map<Node, Node>();
+    matchByWeight(a.slice(i, i + STRETCH), b.slice(j, j + STRETCH), marks, found);
+    const last = i + STRETCH >= a.length && j + STRETCH >= b.length;
+    // the end of a stretch is decided by the next one, which sees what follows
+    const keep = last ? STRETCH : STRETCH / 2;
+    let nextI = i + keep;
+    let nextJ = j;
+    for (let at = i; at < Math.min(i + keep, a.length); at++) {
+      const other = found.get(a[at]!);
+      if (other === undefined) continue;
+      pairs.set(a[at]!, other);
+      nextI = at + 1;
+      nextJ = placeB.get(other)! + 1;
     }
-  });
-  const next = (key: string | number, from: number): number => {
-    const all = places.get(key) ?? [];
-    let low = 0;
-    let high = all.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (all[middle]! < from) low = middle + 1;
-      else high = middle;
-    }
-    return all[low] ?? -1;
-  };
-  let at = 0;
-  for (const node of a) {
-    const exact = next(marks.act(node), at);
-    const found = exact !== -1 && exact < at + EXACT_AHEAD ? exact : next(marks.step(node), at);
-    if (found === -1 || found >= at + LOOK_AHEAD) continue;
-    pairs.set(node, b[found]!);
-    at = found + 1;
+    if (nextJ === j) nextJ = j + keep; // nothing in common here
+    i = nextI;
+    j = nextJ;
   }
 }
 
-/** So many steps may be missing in a row in lists that are not weighed. */
-const LOOK_AHEAD = 200;
-/** For the same arguments fewer are passed over: each may have a counterpart by its name. */
-const EXACT_AHEAD = 8;
+const STRETCH = 1_000;
 
 /** Of what is left on both sides, the steps that are the same, to their arguments, at another place. */
 function findMoved(

@@ -1,4 +1,5 @@
 // One line about the whole trace, and what to do with it.
+import { comparePath, go } from "../../app/route.ts";
 import { CopyButton } from "../../components/copy.tsx";
 import { Key } from "../../components/key.tsx";
 import { OutcomeMark, outcomeOfTrace } from "../../components/marks.tsx";
@@ -60,6 +61,9 @@ export function TraceHead({ store, tree, chosen, select }: TraceViewProps) {
         </button>
       ) : null}
       <ReplayButton chosen={chosen} />
+      <button type="button" onClick={() => go(comparePath(summary.trace_id))} title="Lay it beside another run">
+        Compare <Key keys="c" />
+      </button>
       <CopyButton text={summary.trace_id} what="the trace id" />
     </header>
   );

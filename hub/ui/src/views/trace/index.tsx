@@ -3,7 +3,7 @@ import { signal, useComputed } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { ask } from "../../api/client.ts";
 import { useCommands } from "../../app/commands.ts";
-import { go, listPath, route, setQuery, tracePath } from "../../app/route.ts";
+import { comparePath, go, listPath, route, setQuery, tracePath } from "../../app/route.ts";
 import { subject } from "../../app/subject.ts";
 import type { ViewProps } from "../../app/views.ts";
 import { copy } from "../../components/copy.tsx";
@@ -226,6 +226,13 @@ function useTraceCommands(
       run: () => {
         paneShown.value = !paneShown.value;
       },
+    },
+    {
+      id: "compare",
+      title: "Compare with another run",
+      group: "Trace",
+      keys: ["c"],
+      run: () => go(comparePath(traceId)),
     },
     { id: "trace-leave", title: "Back to the list", group: "Trace", keys: ["Escape"], run: leave },
   ]);

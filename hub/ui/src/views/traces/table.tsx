@@ -9,6 +9,7 @@ import { cost, count, duration, moment, started } from "../../model/format.ts";
 import type { TraceList } from "../../model/trace_list.ts";
 import { now } from "../../state/clock.ts";
 import { rowHeight } from "../../state/density.ts";
+import { pick, picked } from "../../state/picked.ts";
 import { NEWEST, type Sort, traces } from "../../state/traces.ts";
 
 interface Column {
@@ -20,6 +21,7 @@ interface Column {
 }
 
 const COLUMNS: readonly Column[] = [
+  { id: "pick", title: "Chosen" },
   { id: "status", title: "Status" },
   { id: "name", title: "Name" },
   { id: "started", title: "Started", sort: "start_time" },
@@ -96,7 +98,7 @@ function Heading({ column, sort }: { column: Column; sort: Sort }) {
   if (by === undefined) {
     return (
       <div role="columnheader" class={`cell-${id}`}>
-        {title}
+        <span class={id === "pick" ? "unseen" : ""}>{title}</span>
       </div>
     );
   }
@@ -150,12 +152,25 @@ function Row({ trace, index, active, choose }: RowProps) {
       class={`trace-row row-${outcome}`}
       style={{ height: `${rowHeight.value}px` }}
       onClick={(event) => {
+        // to be drawn again now would take a box back to what it was before the click
+        if ((event.target as Element).closest("label, input")) return;
         choose(trace.trace_id);
         // a link or button inside does its own; with a text selected nobody meant to open
         if ((event.target as Element).closest("a, button") || String(getSelection())) return;
         go(tracePath(trace.trace_id));
       }}
     >
+      <div role="gridcell" class="cell-pick">
+        <label>
+          <input
+            type="checkbox"
+            tabIndex={-1}
+            aria-label={`Choose ${trace.name || "(no name)"}`}
+            checked={picked.value.has(trace.trace_id)}
+            onChange={(event) => pick(trace, event.currentTarget.checked)}
+          />
+        </label>
+      </div>
       <div role="gridcell" class="cell-status">
         <OutcomeMark outcome={outcome} />
       </div>
