@@ -16,6 +16,7 @@ PAGES = {
     "compare": ("/compare?a=one&b=two", ".pair-parts"),
     "compare-only": ("/compare?a=one&b=two&only=1&at=a:one-cache", ".pair-parts, .pair .dim.pad"),
     "compare-pick": ("/compare?b=two", ".pick-runs li"),
+    "hints": ("/traces/loop?hints=1", ".hints li"),
 }
 """Each page's address, and what is on it once it is drawn."""
 
@@ -32,7 +33,9 @@ def _runs(stack: Stack) -> None:
     for one in spans:
         if one["span_type"] == "llm_call":
             one["attributes"] |= {"llm.completion": "I will look the order up."}
-    stack.post_spans([*spans, again])
+    looked = {"tool.name": "look", "tool.input": '{"q": "x"}', "tool.output": "a page of words"}
+    loop = [span("loop", f"look {i}", at=i, span_type="tool_use", attributes=looked) for i in range(4)]
+    stack.post_spans([*spans, again, *loop])
 
 
 @pytest.mark.parametrize("size", SIZES)

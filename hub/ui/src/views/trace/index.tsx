@@ -16,6 +16,7 @@ import { TraceStore } from "../../state/trace.ts";
 import { traces } from "../../state/traces.ts";
 import { SpanPane } from "../span/index.tsx";
 import { TraceHead } from "./head.tsx";
+import { HintsDoor } from "./hints_door.tsx";
 import { ReplayDoor } from "./replay_door.tsx";
 import { TRACE_VIEWS } from "./views.ts";
 
@@ -93,6 +94,7 @@ export default function TraceView({ params }: ViewProps) {
   return (
     <div class="trace">
       <TraceHead store={store} tree={tree} chosen={chosen} select={goTo} />
+      <HintsDoor store={store} tree={tree} chosen={chosen} select={select} />
       {TRACE_VIEWS.length > 1 ? (
         <Tabs
           label="Views of the trace"
