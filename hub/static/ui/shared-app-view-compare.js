@@ -1,1 +1,1 @@
-import{l as t}from"./shared-app-view-compare-view-hints-view-replay-view-trace.js";var o=t(!1);export{o as a};
+import{l as t}from"./shared-app-view-compare-view-hints-view-replay-view-trace-view-travel.js";var o=t(!1);export{o as a};

@@ -18,6 +18,7 @@ import { SpanPane } from "../span/index.tsx";
 import { TraceHead } from "./head.tsx";
 import { HintsDoor } from "./hints_door.tsx";
 import { ReplayDoor } from "./replay_door.tsx";
+import { StepBar } from "./step_bar.tsx";
 import { TRACE_VIEWS } from "./views.ts";
 
 /** Whether the span stands beside the tree: for as long as the page is open. */
@@ -125,6 +126,7 @@ export default function TraceView({ params }: ViewProps) {
           </section>
         }
       />
+      <StepBar store={store} tree={tree} chosen={chosen} select={select} />
       <ReplayDoor store={store} chosen={chosen} />
     </div>
   );
