@@ -17,6 +17,7 @@ PAGES = {
     "compare-only": ("/compare?a=one&b=two&only=1&at=a:one-cache", ".pair-parts, .pair .dim.pad"),
     "compare-pick": ("/compare?b=two", ".pick-runs li"),
     "state": ("/traces/one?span=one-lookup_order&state=1", ".state-pane .talk"),
+    "dashboard": ("/dashboard", ".panels li"),
     "hints": ("/traces/loop?hints=1", ".hints li"),
 }
 """Each page's address, and what is on it once it is drawn."""

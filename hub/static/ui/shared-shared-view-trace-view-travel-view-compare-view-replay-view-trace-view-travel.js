@@ -1,4 +1,4 @@
-import{n as b,p as S}from"./shared-app-view-compare-view-replay-view-trace-view-travel.js";import{D as a,F as u,e as f,j as c,p as n}from"./shared-app-view-compare-view-hints-view-replay-view-trace-view-travel.js";function v(t,s,e){let o=Math.min(t.length,e),r=-1;for(let i=0;i<s&&(r=t.indexOf(`
+import{f as b,h as S}from"./shared-app-view-compare-view-replay-view-trace-view-travel.js";import{e as f,j as c,p as n,s as a,u}from"./shared-app-view-compare-view-dashboard-view-hints-view-replay-view-trace-view-travel.js";function v(t,s,e){let o=Math.min(t.length,e),r=-1;for(let i=0;i<s&&(r=t.indexOf(`
 `,r+1),!(r===-1||r>=o));i++)i===s-1&&(o=r);return o<t.length&&/[\uD800-\uDBFF]/.test(t[o-1]??"")&&o--,t.slice(0,o)}function y(t,s){let e=1;for(let o=t.indexOf(`
 `);o!==-1&&e<s;o=t.indexOf(`
 `,o+1))e++;return e}var p=18,T=560,$=20,C=2e3;function M({text:t}){let s=c(()=>t.split(`

@@ -1,6 +1,6 @@
 // Every view of the page: its address, what it is called, and its code. `hub/assets.py` answers the same addresses.
 import type { ComponentType } from "preact";
-import { CompareIcon, TracesIcon } from "../components/icons.tsx";
+import { CompareIcon, DashboardIcon, TracesIcon } from "../components/icons.tsx";
 import TracesView from "../views/traces/index.tsx";
 
 export interface ViewProps {
@@ -30,6 +30,13 @@ export const VIEWS: readonly View[] = [
     path: "/traces/:trace_id",
     load: () => import("../views/trace/index.tsx"),
     ahead: true,
+  },
+  {
+    id: "dashboard",
+    title: "Dashboard",
+    path: "/dashboard",
+    load: () => import("../views/dashboard/index.tsx"),
+    rail: { icon: DashboardIcon, keys: "g d" },
   },
   {
     id: "compare",

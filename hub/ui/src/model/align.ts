@@ -21,6 +21,7 @@ export interface AlignRow {
 /** Cells beyond which two lists of siblings are not weighed step against step: 5,500 against 5,500 take 0.3 s. */
 const CELLS_MAX = 30_000_000;
 
+const STATUSES = ["ok", "error", "unset"];
 const SAME_BELOW = 9;
 const SAME_STEP = 5;
 const SAME_LABEL = 2;
@@ -93,12 +94,29 @@ class Marks {
     }
   }
 
-  weight(a: Node, b: Node): number {
-    const one = this.of.get(a)!;
-    const two = this.of.get(b)!;
-    if (one.deep === two.deep) return SAME_BELOW;
-    if (one.step !== two.step) return one.call && two.call ? OTHER_CALL : 0;
-    return SAME_STEP + (one.label === two.label ? SAME_LABEL : 0) + (a.span.status === b.span.status ? SAME_STATUS : 0);
+  /** How much a pair of two lists weighs, by their places: 25 million times for 5,000 against 5,000. */
+  between(a: readonly Node[], b: readonly Node[]): (i: number, j: number) => number {
+    const columns = (nodes: readonly Node[]) => {
+      const column = (of: (node: Node) => number) => Int32Array.from(nodes, of);
+      return {
+        step: column((node) => this.of.get(node)!.step),
+        label: column((node) => this.of.get(node)!.label),
+        deep: column((node) => this.of.get(node)!.deep),
+        call: column((node) => (this.of.get(node)!.call ? 1 : 0)),
+        status: column((node) => STATUSES.indexOf(node.span.status)),
+      };
+    };
+    const one = columns(a);
+    const two = columns(b);
+    return (i, j) => {
+      if (one.deep[i] === two.deep[j]) return SAME_BELOW;
+      if (one.step[i] !== two.step[j]) return one.call[i] === 1 && two.call[j] === 1 ? OTHER_CALL : 0;
+      return (
+        SAME_STEP +
+        (one.label[i] === two.label[j] ? SAME_LABEL : 0) +
+        (one.status[i] === two.status[j] ? SAME_STATUS : 0)
+      );
+    };
   }
 
   equal(a: Node, b: Node): boolean {
@@ -151,12 +169,13 @@ function alignLists(a: readonly Node[], b: readonly Node[], marks: Marks): Slot[
 function matchByWeight(a: readonly Node[], b: readonly Node[], marks: Marks, pairs: Map<Node, Node>): void {
   const width = b.length + 1;
   const choice = new Uint8Array((a.length + 1) * width);
+  const weigh = marks.between(a, b);
   let below = new Int32Array(width);
   let here = new Int32Array(width);
   for (let i = a.length - 1; i >= 0; i--) {
     here[b.length] = 0;
     for (let j = b.length - 1; j >= 0; j--) {
-      const weight = marks.weight(a[i]!, b[j]!);
+      const weight = weigh(i, j);
       const both = weight === 0 ? -1 : weight + below[j + 1]!;
       const skipA = below[j]!;
       const skipB = here[j + 1]!;

@@ -21,7 +21,6 @@ interface Column {
 }
 
 const COLUMNS: readonly Column[] = [
-  { id: "pick", title: "Chosen" },
   { id: "status", title: "Status" },
   { id: "name", title: "Name" },
   { id: "started", title: "Started", sort: "start_time" },
@@ -98,7 +97,7 @@ function Heading({ column, sort }: { column: Column; sort: Sort }) {
   if (by === undefined) {
     return (
       <div role="columnheader" class={`cell-${id}`}>
-        <span class={id === "pick" ? "unseen" : ""}>{title}</span>
+        {title}
       </div>
     );
   }
@@ -153,25 +152,21 @@ function Row({ trace, index, active, choose }: RowProps) {
       style={{ height: `${rowHeight.value}px` }}
       onClick={(event) => {
         // to be drawn again now would take a box back to what it was before the click
-        if ((event.target as Element).closest("label, input")) return;
+        if ((event.target as Element).closest("input")) return;
         choose(trace.trace_id);
         // a link or button inside does its own; with a text selected nobody meant to open
         if ((event.target as Element).closest("a, button") || String(getSelection())) return;
         go(tracePath(trace.trace_id));
       }}
     >
-      <div role="gridcell" class="cell-pick">
-        <label>
-          <input
-            type="checkbox"
-            tabIndex={-1}
-            aria-label={`Choose ${trace.name || "(no name)"}`}
-            checked={picked.value.has(trace.trace_id)}
-            onChange={(event) => pick(trace, event.currentTarget.checked)}
-          />
-        </label>
-      </div>
       <div role="gridcell" class="cell-status">
+        <input
+          type="checkbox"
+          tabIndex={-1}
+          aria-label={`Choose ${trace.name || "(no name)"}`}
+          checked={picked.value.has(trace.trace_id)}
+          onChange={(event) => pick(trace, event.currentTarget.checked)}
+        />
         <OutcomeMark outcome={outcome} />
       </div>
       <div role="gridcell" class="cell-name">
