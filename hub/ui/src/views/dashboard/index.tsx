@@ -234,6 +234,7 @@ function Chart({ title, slots, of, part, write }: ChartProps) {
           const height = most === 0 ? 0 : (94 * of(slot)) / most;
           const failed = part === undefined || most === 0 ? 0 : (94 * part(slot)) / most;
           return (
+            // biome-ignore lint/a11y/noStaticElementInteractions: the table has the links
             <g key={slot.from} onClick={() => of(slot) > 0 && go(stretch(slot))}>
               <title>{`${when(slot)}: ${write(of(slot))}${failed > 0 ? `, ${part!(slot)} with errors` : ""}`}</title>
               <rect class="bar-room" x={i} y={0} width={1} height={100} />
