@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import expect
 
@@ -16,7 +18,7 @@ def test_every_figure_leads_to_the_runs_it_is_made_of_and_goes_on_live(
     make_stack: MakeStack, open_tab: OpenTab
 ) -> None:
     stack = make_stack().start()
-    failed = {"status": "error", "error_message": "no"}
+    failed: dict[str, Any] = {"status": "error", "error_message": "no"}
     said = {"llm.model": "gpt-4o", "llm.tokens.total": 500, "llm.cost_usd": 0.25}
     stack.post_spans([span(f"ok{i}", "mailer", lasts=i + 1) for i in range(8)])
     stack.post_spans([span(f"bad{i}", "payer", lasts=30 + i, **failed) for i in range(2)])
