@@ -21,7 +21,7 @@ from hub.etags import etag_matches
 
 log = logging.getLogger("beacon.hub")
 
-PAGE_PATHS = ("/", "/traces/{trace_id}", "/dashboard", "/compare")
+PAGE_PATHS = ("/", "/traces/{trace_id}")
 """What answers with the page, which then shows the view of that address: VIEWS in `hub/ui/src/app/views.ts`."""
 
 ASSET_PATH = "/assets/{build}/{file}"

@@ -107,7 +107,6 @@ ROWS = (
     Row("ui", "ui_trace_5000", "the page, cold: trace of 5,000 spans, first row", "s", at_most=1.0, optional=True),
     Row("ui", "ui_task", "trace of 5,000 spans: longest task", "ms", at_most=200, optional=True),
     Row("ui", "ui_nodes", "trace of 5,000 spans: elements in the page", "", at_most=1_000, optional=True),
-    Row("ui", "ui_compare", "two runs of 5,000 spans compared, first row", "s", at_most=1.5, optional=True),
     Row("ui", "ui_bytes", "first load of the page, all files, compressed", "KB", at_most=120, optional=True),
     Row("ui", "ui_live", "from POST to its row on the page", "s", at_most=1.0, optional=True),
 )

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 TRACES = 1_000
 LARGEST_SPANS = 5_000
 LARGEST = "largest"
-OTHER = "other"
 LIVE_POSTS = 20
 
 _FILES = """[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
@@ -59,12 +58,18 @@ async def measure(session: Session) -> None:
 
 
 async def _fill(stack: Stack, seed: int) -> None:
-    """Over a thousand traces of which one has 500 spans, and two of 5,000 spans."""
+    """Over a thousand traces of which one has 500 spans, and one of 5,000 spans in a trace of its own."""
     workload = Workload(seed)
     spans: list[Span] = []
     while workload.traces <= TRACES:
         spans += workload.spans(500)
-    everything = _large(LARGEST, seed + 1) + _large(OTHER, seed + 2) + spans
+    largest = Workload(seed + 1).spans(LARGEST_SPANS)
+    ids = {span.span_id for span in largest}
+    for span in largest:
+        span.trace_id = LARGEST
+        if span.parent_span_id not in ids and span is not largest[0]:
+            span.parent_span_id = largest[0].span_id
+    everything = largest + spans
     tally = await closed_loop(
         stack.port, [render(everything[at : at + 100]) for at in range(0, len(everything), 100)], 4
     )
@@ -75,17 +80,6 @@ async def _fill(stack: Stack, seed: int) -> None:
         await until_readable(control, tally.spans)
     finally:
         control.close()
-
-
-def _large(name: str, seed: int) -> list[Span]:
-    """LARGEST_SPANS spans as one trace."""
-    spans = Workload(seed).spans(LARGEST_SPANS)
-    ids = {span.span_id for span in spans}
-    for span in spans:
-        span.trace_id = name
-        if span.parent_span_id not in ids and span is not spans[0]:
-            span.parent_span_id = spans[0].span_id
-    return spans
 
 
 async def _round(session: Session, stack: Stack, browser: Browser, *, timed: bool) -> None:
@@ -111,9 +105,6 @@ async def _round(session: Session, stack: Stack, browser: Browser, *, timed: boo
         await idle(page)  # what comes after the first row is part of opening, too
         task = await page.evaluate("Math.max(0, ...told.tasks)")
         nodes = await page.evaluate(_NODES)
-    async with page_at(browser, f"{origin}/compare?a={LARGEST}&b={OTHER}") as page:
-        first["ui_compare"] = await page.evaluate("told.row / 1000")
-        results.remark("ui_compare", f"longest task {await page.evaluate('Math.max(0, ...told.tasks)'):.0f} ms")
     if not timed:
         return
     for key, figure in first.items():

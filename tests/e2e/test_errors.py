@@ -157,7 +157,7 @@ def test_a_demo_runs_with_no_key_and_is_watched_live(make_stack: MakeStack, open
     ways = tab.page.locator(".ways")
     expect(ways).to_contain_text("beacon run python agent.py")
     expect(ways.locator("section")).to_have_count(3)
-    tab.page.get_by_role("button", name="Research assistant").click()
+    tab.page.get_by_role("button", name="Run a demo agent (no key needed)").click()
     tab.until("location.pathname.startsWith('/traces/')")
     expect(tab.page.locator(".trace-head")).not_to_contain_text("running", timeout=60_000)
     expect(tab.page.locator(".rows-seen [role=row]").nth(2)).to_be_visible()

@@ -50,11 +50,6 @@ export function tracePath(traceId: string, spanId?: string): string {
   return spanId === undefined ? path : address(path, new URLSearchParams({ span: spanId }));
 }
 
-/** The comparison of two runs; with one, what it may be compared with. */
-export function comparePath(b: string, a?: string): string {
-  return address("/compare", new URLSearchParams(a === undefined ? { b } : { a, b }));
-}
-
 /** Follow links to this page without loading it again. What a browser does with a key held or another button stays its. */
 export function followLinks(known: (path: string) => boolean): void {
   addEventListener("popstate", () => {

@@ -238,7 +238,7 @@ export function fetchViewsAhead(): void {
     if (!settled.value) return;
     idle(() => {
       stop();
-      for (const view of VIEWS) if (view.ahead && !loaded.value.has(view.id)) fetchView(view, true);
+      for (const view of VIEWS) if (view.load && !loaded.value.has(view.id)) fetchView(view, true);
     });
   });
 }

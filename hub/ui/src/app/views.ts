@@ -1,6 +1,6 @@
 // Every view of the page: its address, what it is called, and its code. `hub/assets.py` answers the same addresses.
 import type { ComponentType } from "preact";
-import { CompareIcon, DashboardIcon, TracesIcon } from "../components/icons.tsx";
+import { TracesIcon } from "../components/icons.tsx";
 import TracesView from "../views/traces/index.tsx";
 
 export interface ViewProps {
@@ -16,35 +16,13 @@ export interface View {
   /** Code that comes with the page, or that is fetched when the view is first opened. */
   component?: ComponentType<ViewProps>;
   load?(): Promise<{ default: ComponentType<ViewProps> }>;
-  /** Its code is fetched once the first view has what it was opened for: most people go there. */
-  ahead?: boolean;
   /** Stands in the rail, and is gone to with these keys. */
   rail?: { icon: ComponentType; keys: string };
 }
 
 export const VIEWS: readonly View[] = [
   { id: "traces", title: "Traces", path: "/", component: TracesView, rail: { icon: TracesIcon, keys: "g t" } },
-  {
-    id: "trace",
-    title: "Trace",
-    path: "/traces/:trace_id",
-    load: () => import("../views/trace/index.tsx"),
-    ahead: true,
-  },
-  {
-    id: "dashboard",
-    title: "Dashboard",
-    path: "/dashboard",
-    load: () => import("../views/dashboard/index.tsx"),
-    rail: { icon: DashboardIcon, keys: "g d" },
-  },
-  {
-    id: "compare",
-    title: "Compare",
-    path: "/compare",
-    load: () => import("../views/compare/index.tsx"),
-    rail: { icon: CompareIcon, keys: "g c" },
-  },
+  { id: "trace", title: "Trace", path: "/traces/:trace_id", load: () => import("../views/trace/index.tsx") },
 ];
 
 /** The view at a path and what its colons stand for. */

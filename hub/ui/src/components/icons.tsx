@@ -25,16 +25,6 @@ export const TracesIcon = () => (
     <path d="M2 3.5h8M4 8h10M7 12.5h5" />
   </Icon>
 );
-export const DashboardIcon = () => (
-  <Icon size={20}>
-    <path d="M2 13.5h12M4 11V7M8 11V3M12 11V8.5" />
-  </Icon>
-);
-export const CompareIcon = () => (
-  <Icon size={20}>
-    <path d="M2 3h4.5v10H2zM9.5 3H14v10H9.5zM4 6h.6M4 9h.6M11.5 6h.6M11.5 9h.6" />
-  </Icon>
-);
 export const DocsIcon = () => (
   <Icon size={20}>
     <path d="M5.5 4 2 8l3.5 4M10.5 4 14 8l-3.5 4" />

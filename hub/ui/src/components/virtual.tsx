@@ -28,7 +28,7 @@ interface Props {
   attributes?: HTMLAttributes<HTMLDivElement>;
 }
 
-const OVERSCAN = 6;
+const OVERSCAN = 8;
 
 export function VirtualRows(props: Props) {
   const { count, rowHeight, head, headHeight = 0, onView } = props;

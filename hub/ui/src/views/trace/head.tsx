@@ -1,12 +1,10 @@
 // One line about the whole trace, and what to do with it.
-import { comparePath, go } from "../../app/route.ts";
 import { CopyButton } from "../../components/copy.tsx";
 import { Key } from "../../components/key.tsx";
 import { OutcomeMark, outcomeOfTrace } from "../../components/marks.tsx";
 import { cost, count, duration, exact, moment, plural } from "../../model/format.ts";
 import { failing } from "../../model/tree.ts";
 import { now } from "../../state/clock.ts";
-import { HintsChip } from "./hints_door.tsx";
 import { ReplayButton } from "./replay_door.tsx";
 import type { TraceViewProps } from "./views.ts";
 
@@ -61,11 +59,7 @@ export function TraceHead({ store, tree, chosen, select }: TraceViewProps) {
           {plural(errors.length, "error")} <Key keys="e" />
         </button>
       ) : null}
-      <HintsChip store={store} />
       <ReplayButton chosen={chosen} />
-      <button type="button" onClick={() => go(comparePath(summary.trace_id))} title="Lay it beside another run">
-        Compare <Key keys="c" />
-      </button>
       <CopyButton text={summary.trace_id} what="the trace id" />
     </header>
   );

@@ -3,7 +3,7 @@ import { signal, useComputed } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { ask } from "../../api/client.ts";
 import { useCommands } from "../../app/commands.ts";
-import { comparePath, go, listPath, route, setQuery, tracePath } from "../../app/route.ts";
+import { go, listPath, route, setQuery, tracePath } from "../../app/route.ts";
 import { subject } from "../../app/subject.ts";
 import type { ViewProps } from "../../app/views.ts";
 import { copy } from "../../components/copy.tsx";
@@ -16,9 +16,7 @@ import { TraceStore } from "../../state/trace.ts";
 import { traces } from "../../state/traces.ts";
 import { SpanPane } from "../span/index.tsx";
 import { TraceHead } from "./head.tsx";
-import { HintsDoor } from "./hints_door.tsx";
 import { ReplayDoor } from "./replay_door.tsx";
-import { StepBar } from "./step_bar.tsx";
 import { TRACE_VIEWS } from "./views.ts";
 
 /** Whether the span stands beside the tree: for as long as the page is open. */
@@ -95,7 +93,6 @@ export default function TraceView({ params }: ViewProps) {
   return (
     <div class="trace">
       <TraceHead store={store} tree={tree} chosen={chosen} select={goTo} />
-      <HintsDoor store={store} tree={tree} chosen={chosen} select={select} />
       {TRACE_VIEWS.length > 1 ? (
         <Tabs
           label="Views of the trace"
@@ -126,7 +123,6 @@ export default function TraceView({ params }: ViewProps) {
           </section>
         }
       />
-      <StepBar store={store} tree={tree} chosen={chosen} select={select} />
       <ReplayDoor store={store} chosen={chosen} />
     </div>
   );
@@ -230,13 +226,6 @@ function useTraceCommands(
       run: () => {
         paneShown.value = !paneShown.value;
       },
-    },
-    {
-      id: "compare",
-      title: "Compare with another run",
-      group: "Trace",
-      keys: ["c"],
-      run: () => go(comparePath(traceId)),
     },
     { id: "trace-leave", title: "Back to the list", group: "Trace", keys: ["Escape"], run: leave },
   ]);

@@ -8,13 +8,11 @@ import { FailureMessage, Skeleton } from "../../components/states.tsx";
 import type { VirtualHandle } from "../../components/virtual.tsx";
 import { parseFilter } from "../../model/filter.ts";
 import { exact, plural } from "../../model/format.ts";
-import { pick, picked } from "../../state/picked.ts";
 import { NEWEST, type Sort, traces } from "../../state/traces.ts";
 import { FilterBar } from "./filter_bar.tsx";
 import { ImportCommand } from "./import.tsx";
 import { FirstTrace, NoMatch } from "./nothing.tsx";
 import { Overview } from "./overview.tsx";
-import { PickedBar } from "./picked_bar.tsx";
 import { SORTS, TraceTable } from "./table.tsx";
 
 export default function TracesView() {
@@ -108,16 +106,6 @@ export default function TracesView() {
       keys: ["Enter"],
       run: () => active !== null && go(tracePath(active)),
     },
-    {
-      id: "row-pick",
-      title: "Choose the trace, to compare it with another",
-      group: "List",
-      keys: ["x"],
-      run: () => {
-        const trace = at < 0 ? undefined : traces.at(at);
-        if (trace !== undefined) pick(trace, !picked.value.has(trace.trace_id));
-      },
-    },
     { id: "filter", title: "Filter the list", group: "List", keys: ["/"], run: () => field.current?.focus() },
   ]);
 
@@ -143,7 +131,6 @@ export default function TracesView() {
         </p>
       </div>
       {empty && filter.terms.length === 0 ? null : <Overview filterText={filterText} />}
-      <PickedBar />
       {failure?.kind === "busy" || failure?.kind === "failed" ? (
         <p class="notice" role="alert">
           {failure.detail} {empty ? "" : "What is shown may be old."}{" "}

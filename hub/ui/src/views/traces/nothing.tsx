@@ -2,10 +2,8 @@
 import { Fragment } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ask } from "../../api/client.ts";
-import type { Scenario } from "../../api/schema.ts";
 import { go, tracePath } from "../../app/route.ts";
 import { CopyButton } from "../../components/copy.tsx";
-import { describe } from "../../components/states.tsx";
 import { type Filter, parseFilter, toQuery, without } from "../../model/filter.ts";
 import { plural } from "../../model/format.ts";
 import { toast } from "../../state/toasts.ts";
@@ -88,45 +86,28 @@ function Way({ title, code, or }: Lines & { or: Lines }) {
   );
 }
 
-/** The demo agents, a click each: with a key they call a real model, without one they play what it answered once. */
 function Demo() {
-  const [scenarios, setScenarios] = useState<readonly Scenario[]>([]);
   const [wrong, setWrong] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
-  useEffect(() => {
-    const stop = new AbortController();
-    void ask("GET /v1/demo/scenarios", { signal: stop.signal }).then((answer) => {
-      if (answer.ok) setScenarios(answer.value);
-    });
-    return () => stop.abort();
-  }, []);
-  const run = async (scenario: string) => {
+  const run = async () => {
     setBusy(true);
     setWrong(null);
-    const answer = await ask("POST /v1/demo/run", { body: { scenario } });
+    const known = await ask("GET /v1/demo/scenarios");
+    const scenario = known.ok ? known.value[0]?.key : undefined;
+    const answer = known.ok && scenario ? await ask("POST /v1/demo/run", { body: { scenario } }) : known;
     setBusy(false);
-    if (answer.ok) {
+    if (answer.ok && "trace_id" in answer.value) {
       toast("The demo runs: its spans appear as they are made.");
       go(tracePath(answer.value.trace_id));
-    } else setWrong(describe(answer.failure));
+    } else if (!answer.ok) setWrong("detail" in answer.failure ? answer.failure.detail : "Beacon does not answer.");
   };
   return (
-    <section class="demo-runs" aria-label="Demo agents">
-      <h3>Or run a demo agent: no key needed</h3>
-      <ul>
-        {scenarios.map(({ key, name, description, api_key_configured, model }) => (
-          <li key={key}>
-            <button type="button" disabled={busy} onClick={() => void run(key)}>
-              {name}
-            </button>
-            <span class="dim">
-              {description} {api_key_configured ? `Calls ${model}, with your key.` : "Recorded: it calls nobody."}
-            </span>
-          </li>
-        ))}
-      </ul>
-      {wrong === null ? null : <p role="alert">{wrong}</p>}
-    </section>
+    <p>
+      <button type="button" disabled={busy} onClick={() => void run()}>
+        Run a demo agent (no key needed)
+      </button>{" "}
+      {wrong ? <span role="alert">{wrong}</span> : null}
+    </p>
   );
 }
 

@@ -9,7 +9,6 @@ import { cost, count, duration, moment, started } from "../../model/format.ts";
 import type { TraceList } from "../../model/trace_list.ts";
 import { now } from "../../state/clock.ts";
 import { rowHeight } from "../../state/density.ts";
-import { pick, picked } from "../../state/picked.ts";
 import { NEWEST, type Sort, traces } from "../../state/traces.ts";
 
 interface Column {
@@ -151,8 +150,6 @@ function Row({ trace, index, active, choose }: RowProps) {
       class={`trace-row row-${outcome}`}
       style={{ height: `${rowHeight.value}px` }}
       onClick={(event) => {
-        // to be drawn again now would take a box back to what it was before the click
-        if ((event.target as Element).closest("input")) return;
         choose(trace.trace_id);
         // a link or button inside does its own; with a text selected nobody meant to open
         if ((event.target as Element).closest("a, button") || String(getSelection())) return;
@@ -160,13 +157,6 @@ function Row({ trace, index, active, choose }: RowProps) {
       }}
     >
       <div role="gridcell" class="cell-status">
-        <input
-          type="checkbox"
-          tabIndex={-1}
-          aria-label={`Choose ${trace.name || "(no name)"}`}
-          checked={picked.value.has(trace.trace_id)}
-          onChange={(event) => pick(trace, event.currentTarget.checked)}
-        />
         <OutcomeMark outcome={outcome} />
       </div>
       <div role="gridcell" class="cell-name">

@@ -1,1 +1,0 @@
-import{l as t}from"./shared-app-view-compare-view-dashboard-view-hints-view-replay-view-trace-view-travel.js";var e=t(Date.now()/1e3);setInterval(()=>{document.visibilityState==="visible"&&(e.value=Date.now()/1e3)},1e3);export{e as a};
