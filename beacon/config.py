@@ -87,8 +87,7 @@ def _make_private(folder: Path, mode: int) -> None:
 
 
 _OWN_NAMES = ("traces.db", "run", "logs", "config.json", "prices.json", "stack.json", ".env", "lost+found", "up.log",
-              "ingest.", "query.", "indexer.", "hub.", "replay_worker", "events.", "jobs.", "deltas.",
-              "supervisor")  # fmt: skip
+              "ingest.", "query.", "hub.", "replay_worker", "events.", "jobs.", "deltas.", "supervisor")  # fmt: skip
 """How the names of Beacon's own files begin, in its home, run and log folders."""
 
 
@@ -98,11 +97,9 @@ def strangers(folder: Path) -> list[str]:
 
 
 def close_database(path: Path) -> None:
-    """Take the database at `path` from others, with its search index, WAL and shared memory: SQLite makes those with
-    the mode of the database, and one that was copied here may be open to everybody. Files of another user stay as
-    they are."""
-    for suffix in ("", "-wal", "-shm", "-search", "-search-wal", "-search-shm"):
-        file = path.with_name(path.name + suffix)
+    """Take the database at `path` from others, with its WAL and shared memory: SQLite makes those with the mode of the
+    database, and one that was copied here may be open to everybody. Files of another user stay as they are."""
+    for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
         with contextlib.suppress(FileNotFoundError, PermissionError):
             if file.stat().st_mode & 0o077:
                 file.chmod(0o600)

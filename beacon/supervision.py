@@ -14,14 +14,7 @@ from typing import Any, NamedTuple
 from beacon.config import Settings
 from beacon.errors import Refused
 
-PROGRAMS = {
-    "ingest": "ingest",
-    "query": "query",
-    "indexer": "query.index",
-    "replay_worker": "replay_worker",
-    "hub": "hub",
-}
-"""Each program's module."""
+PROGRAMS = ("ingest", "query", "replay_worker", "hub")
 
 TEMPLATE = Path(__file__).with_name("supervisor.conf.template")
 
@@ -63,10 +56,10 @@ def render_home(settings: Settings, python: str = sys.executable, *, root: bool 
     return _render(
         {
             # -P: else `python -m query` would run a query.py that happens to lie where the user stands
-            program: _value(f"{shlex.quote(python)} -P -m {module}")
-            for program, module in PROGRAMS.items()
+            program: _value(f"{shlex.quote(python)} -P -m {program}")
+            for program in PROGRAMS
         }
-        | {f"{program}_log": f"{process_logs}/{program}.log" for program in ("ingest", "query", "indexer", "hub")}
+        | {f"{program}_log": f"{process_logs}/{program}.log" for program in ("ingest", "query", "hub")}
         | {
             "directory": _value(settings.home),
             "run_dir": _value(settings.run_dir),
@@ -89,8 +82,8 @@ def render_tree() -> str:
     # the active virtual environment, else the checkout's own, else what python3 is; exec, so that signals arrive
     command = """sh -c 'p="${VIRTUAL_ENV:-.venv}/bin/python"; [ -x "$p" ] || p=python3; exec "$p" -m %s'"""
     return _render(
-        {program: command % module for program, module in PROGRAMS.items()}
-        | {f"{program}_log": "/dev/stdout" for program in ("ingest", "query", "indexer", "hub")}
+        {program: command % program for program in PROGRAMS}
+        | {f"{program}_log": "/dev/stdout" for program in ("ingest", "query", "hub")}
         | {
             "directory": "%(here)s",
             "run_dir": "%(here)s",

@@ -12,7 +12,6 @@ from beacon.config import Settings
 from beacon.contract.events import HEARTBEAT_S
 from beacon.process import run
 from beacon.web import serve_unix
-from ingest.archives.handlers import ArchiveHandlers
 from ingest.database import Commit
 from ingest.handlers import SpanHandlers, application
 from ingest.jobs.analysis import AnalysisHandlers
@@ -27,7 +26,7 @@ from ingest.lock import DatabaseLock
 from ingest.otlp.handlers import OtlpHandlers
 from ingest.otlp.prices import Prices
 from ingest.publisher import LiveEvents
-from ingest.retention import Policy, VacuumHandlers, keep_bounded
+from ingest.retention import Policy, keep_bounded
 from ingest.runs import RunHandlers, sweep
 from ingest.settings import SettingsHandlers
 from ingest.workers import Workers
@@ -51,12 +50,10 @@ async def main(settings: Settings) -> None:
         def opened(epoch: str, seq: int) -> None:
             live.opened(epoch, seq)
             dispatch.opened()
-            archives.opened()
 
         writer = Writer(settings.db_path, settings.durability, committed, opened)
         hints = Pusher(settings.bus_path("jobs"), bind=True, hwm=HINTS_HWM)
         dispatch = Dispatch(writer, workers, hints, publisher)
-        archives = ArchiveHandlers(writer)
         deltas = Puller(settings.bus_path("deltas"), dispatch.said, bind=True, hwm=DELTAS_HWM)
         writer.start()
         tasks = [
@@ -64,7 +61,6 @@ async def main(settings: Settings) -> None:
             asyncio.create_task(dispatch.watch()),
             asyncio.create_task(sweep(writer, settings.stale_after)),
             asyncio.create_task(keep_bounded(writer, Policy.of(settings.retention_days, settings.max_db_size))),
-            asyncio.create_task(archives.sweep()),
             asyncio.create_task(stop_when_failed(writer)),
         ]
         jobs = JobRequests(dispatch)
@@ -73,8 +69,6 @@ async def main(settings: Settings) -> None:
             OtlpHandlers(writer, Prices(settings.home)),
             SettingsHandlers(settings, os.environ),
             RunHandlers(writer),
-            archives,
-            VacuumHandlers(writer),
             WorkerHandlers(dispatch),
             JobHandlers(dispatch),
             ReplayHandlers(settings, os.environ, jobs),

@@ -55,8 +55,6 @@ class Changes(Struct):
     traces_updated: list[TraceState]
     spans: list[SpanChange]
     deleted: list[tuple[int, list[str]]]
-    anew: bool = False
-    """More than events can tell: whoever follows has to ask for everything again."""
 
     @property
     def empty(self) -> bool:

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +20,6 @@ from beacon.errors import BeaconError, Refused, StoreBusy
 from beacon.store.connect import BUSY_MS, connect_writer
 from beacon.store.lookup import index_complete_segments
 from beacon.store.version import upgrade
-from ingest.archives.landing import land_what_began
 from ingest.changes import Changes, Counters, no_changes, read_counters, write_counters
 from ingest.checkpoints import Checkpoints
 from ingest.faults import as_store_busy
@@ -41,22 +40,13 @@ REOPEN_S = 1.0
 
 class Transaction:
     """What a command gets: the connection inside BEGIN IMMEDIATE, the counters to move on, the changes to report; and
-    what is remembered of the file, which is forgotten when the transaction fails. `landing` has the hashes of the ids
-    of the traces that an import is making visible at this moment."""
+    what is remembered of the file, which is forgotten when the transaction fails."""
 
-    def __init__(
-        self,
-        db: sqlite3.Connection,
-        counters: Counters,
-        now_ns: int,
-        kept: Kept | None = None,
-        landing: Collection[int] = (),
-    ) -> None:
+    def __init__(self, db: sqlite3.Connection, counters: Counters, now_ns: int, kept: Kept | None = None) -> None:
         self.db = db
         self.counters = counters
         self.now_ns = now_ns
         self.kept = Kept() if kept is None else kept
-        self.landing = landing
         self.changes = no_changes()
 
     def next_seq(self) -> int:
@@ -131,7 +121,6 @@ class Database:
         self._seen_in_place = 0.0
         self._checkpoints = Checkpoints(path)
         self._kept = Kept()
-        self.landing: Collection[int] = ()
 
     # ------------------------------------------------------------ transactions
 
@@ -150,22 +139,19 @@ class Database:
     def open_and_in_place(self) -> bool:
         return self._db is not None and self._in_place()
 
-    def transact(self, body: Command, *, wait: bool = True, staged: bool = False) -> tuple[Any, Commit]:
+    def transact(self, body: Command, *, wait: bool = True) -> tuple[Any, Commit]:
         """Run `body` between BEGIN and COMMIT. On any error everything is as before, and the error is raised;
-        states of disk and file as StoreBusy. Without `wait`, a locked database is `Locked` at once. A `staged` one
-        writes spans whose traces are not there yet."""
+        states of disk and file as StoreBusy. Without `wait`, a locked database is `Locked` at once."""
         db = self._db
         if db is None:  # let go after a fault, by the request before this one
             raise self.why_not
         try:
-            if staged:
-                db.execute("PRAGMA foreign_keys=OFF")  # 15 us, and the same to turn it on again
             self._begin(db, wait=wait)
             counters = read_counters(db)
             prev, next_span_row = counters.seq, counters.next_span_row
-            tx = Transaction(db, counters, time.time_ns(), self._kept, self.landing)
+            tx = Transaction(db, counters, time.time_ns(), self._kept)
             result = body(tx)
-            if counters.seq != prev or counters.next_span_row != next_span_row:
+            if counters.seq != prev:
                 write_counters(db, counters)
                 index_complete_segments(db, next_span_row, counters.next_span_row)
             db.execute("COMMIT")
@@ -176,9 +162,6 @@ class Database:
                 self.state = busy
                 raise busy from e
             raise
-        finally:
-            if staged and self._db is not None:
-                self._db.execute("PRAGMA foreign_keys=ON")
         self.state = None
         return result, Commit(counters.epoch, prev, counters.seq, tx.changes)
 
@@ -221,7 +204,6 @@ class Database:
             db = connect_writer(self._path, self._durability)
             upgrade(db, self._path)
             close_database(self._path)
-            land_what_began(db)
             counters = read_counters(db)
             db.execute("UPDATE counters SET seq = seq")  # a write makes the WAL, so that we know which one is ours
             self._file = file_id(self._path)

@@ -14,7 +14,7 @@ from beacon.web.reply import ERRORS_SHOWN
 from ingest.decode import Decoded, decode_in_slices
 from ingest.imports import decode_import, import_trace
 from ingest.notes import create_prompt_version, put_annotations
-from ingest.traces import Step, delete_older, delete_some, delete_trace, put_tags
+from ingest.traces import delete_older, delete_some, delete_trace, put_tags
 from ingest.workers import Workers
 from ingest.writer import Writer
 
@@ -92,10 +92,8 @@ class SpanHandlers:
             deleted += await self._writer.run(delete_some(ids))
         if body.older_than is not None:
             older_than_ns = ns_from_seconds(min(body.older_than, 9.2e9))
-            after: int | None = 0
-            while after is not None:
-                step: Step = await self._writer.run(delete_older(older_than_ns, after))
-                deleted, after = deleted + step.deleted, step.after
+            while some := await self._writer.run(delete_older(older_than_ns)):
+                deleted += some
         return json_reply(DeletedCount(deleted))
 
     async def import_trace(self, call: Call) -> Reply:

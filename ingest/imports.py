@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from beacon.contract.records import Imported
-from beacon.contract.requests import ImportedSpan, ImportTrace, required_fields
+from beacon.contract.requests import ImportTrace, required_fields
 from beacon.errors import BadRequest, Conflict, Invalid
 from beacon.web.application import invalid_json
 from ingest.database import Command, Transaction
@@ -58,43 +58,33 @@ async def _check(export: ImportTrace) -> list[Arrival]:
     for i, span in enumerate(export.spans):
         if i % SLICE == SLICE - 1:
             await asyncio.sleep(0)
-        arrival = check_one(i, span, export.trace.trace_id, seen, errors)
-        if arrival is not None:
+        where = f"spans[{i}]"
+        if span.trace_id != export.trace.trace_id:
+            errors.append((f"{where}.trace_id", f"is not the trace's, {export.trace.trace_id}"))
+        if span.span_id in seen:
+            errors.append((f"{where}.span_id", f"{span.span_id} stands in this export twice"))
+        seen.add(span.span_id)
+        if missing := required_fields(span):
+            errors.append((where, f"lacks {', '.join(missing)}"))
+        annotations = msgspec.json.encode(span.annotations).decode()
+        try:
+            arrival = check_span(i, span)
+        except SpanWrong as e:
+            errors.append((f"{where}.{e.loc}", e.msg))
+        else:
+            arrival.annotations = annotations
+            arrival.interrupted = span.interrupted
+            if span.otel is not UNSET:
+                try:
+                    arrival.otel = read_exported(span.otel)
+                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
+                    errors.append((f"{where}.otel", str(e)))
+                arrival.start_ns = exact(arrival.start_ns, span.otel.start_ns)
+                arrival.end_ns = exact(arrival.end_ns, span.otel.end_ns)
             arrivals.append(arrival)
     if errors:
         raise Invalid(f"The export cannot be stored: {errors[0][0]}: {errors[0][1]}.", errors)
     return arrivals
-
-
-def check_one(
-    i: int, span: ImportedSpan, trace_id: str, seen: set[str], errors: list[tuple[str, str]]
-) -> Arrival | None:
-    """The span at place `i` of the export of `trace_id`; what is wrong with it is added to `errors`. `seen` are the ids
-    of those before it."""
-    where = f"spans[{i}]"
-    if span.trace_id != trace_id:
-        errors.append((f"{where}.trace_id", f"is not the trace's, {trace_id}"))
-    if span.span_id in seen:
-        errors.append((f"{where}.span_id", f"{span.span_id} stands in this export twice"))
-    seen.add(span.span_id)
-    if missing := required_fields(span):
-        errors.append((where, f"lacks {', '.join(missing)}"))
-    annotations = msgspec.json.encode(span.annotations).decode() if span.annotations else "[]"
-    try:
-        arrival = check_span(i, span)
-    except SpanWrong as e:
-        errors.append((f"{where}.{e.loc}", e.msg))
-        return None
-    arrival.annotations = annotations
-    arrival.interrupted = span.interrupted
-    if span.otel is not UNSET:
-        try:
-            arrival.otel = read_exported(span.otel)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
-            errors.append((f"{where}.otel", str(e)))
-        arrival.start_ns = exact(arrival.start_ns, span.otel.start_ns)
-        arrival.end_ns = exact(arrival.end_ns, span.otel.end_ns)
-    return arrival
 
 
 def import_trace(export: ImportTrace, arrivals: list[Arrival]) -> Command:

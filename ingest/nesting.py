@@ -276,7 +276,7 @@ def plus(a: Sums, b: Sums, by: int = 1) -> Sums:
     return Sums(a.tokens + by * b.tokens, a.cost_pico + by * b.cost_pico, a.unpriced + by * b.unpriced)
 
 
-class Flat:
+class _Flat:
     """A trace in which no paying call was ever a parent. Ids are kept as their hashes, a third of the memory: two that
     are alike by chance only cost a closer look. Nothing is ever taken out, for the same reason."""
 
@@ -344,7 +344,7 @@ class Shapes:
     when one is rolled back."""
 
     def __init__(self) -> None:
-        self._shapes: OrderedDict[int, Tree | Flat] = OrderedDict()
+        self._shapes: OrderedDict[int, Tree | _Flat] = OrderedDict()
         self._weight = 0
 
     def clear(self) -> None:
@@ -361,11 +361,11 @@ class Shapes:
         if shape is not None:
             self._weight -= shape.weight
         elif is_new:
-            shape = Flat()
+            shape = _Flat()
         else:
             shape = _load(db, trace_row)
         more = NOTHING
-        if type(shape) is Flat and not shape.put(spans):
+        if type(shape) is _Flat and not shape.put(spans):
             shape = Tree() if is_new else _grown(db, trace_row)
         if type(shape) is Tree:
             before = shape.covered
@@ -393,6 +393,6 @@ def _grown(db: sqlite3.Connection, trace_row: int) -> Tree:
     return Tree(node_of(Row(*row)) for row in db.execute(_SELECT_WHOLE, (trace_row,)))
 
 
-def _load(db: sqlite3.Connection, trace_row: int) -> Tree | Flat:
-    flat = Flat()
+def _load(db: sqlite3.Connection, trace_row: int) -> Tree | _Flat:
+    flat = _Flat()
     return flat if flat.put([Row(*row) for row in db.execute(_SELECT, (trace_row,))]) else _grown(db, trace_row)

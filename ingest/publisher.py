@@ -30,8 +30,6 @@ class LiveEvents:
         prev = self._last
         # first of all: should building the events fail, the next message's `prev` shows the gap, and it heals
         self._epoch, self._last = commit.epoch, commit.last
-        if commit.changes.anew:
-            return  # the gap shows with the next message, and cannot be healed: whoever listens asks anew
         if self._publisher.subscribed(TOPIC_EVENTS):
             for envelope in events.split(commit.epoch, prev, commit.last, events_of(commit.changes)):
                 self._publisher.send(TOPIC_EVENTS, events.pack(envelope))

@@ -10,16 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from beacon.contract.records import GivenBack
 from beacon.errors import BeaconError
 from beacon.store.connect import PAGE_SIZE
-from beacon.web import Call, Reply, json_reply
 from ingest.database import Command, Transaction
-from ingest.traces import LOOK_TRACES, Step, delete_chosen
+from ingest.traces import delete_chosen
 from ingest.writer import Writer
 
 log = logging.getLogger("beacon.retention")
@@ -40,9 +37,6 @@ SHRINK_TO = 0.95
 VACUUM_PAGES = 32
 """Pages given back in one transaction: 512 KiB, 3 ms."""
 
-VACUUM_S = 0.5
-"""Seconds one request for it is worked on."""
-
 VACUUM_FROM_PAGES = 256
 """Free pages from which they are given back: 4 MiB, which the next spans would take again."""
 
@@ -58,9 +52,10 @@ _OLDEST = (
     "SELECT t.trace_row, t.trace_id, t.span_count, t.created_ns, t.seen_ns < :before AND NOT "
     f"({_KEPT}) FROM traces t WHERE t.trace_row > :after ORDER BY t.trace_row LIMIT :most"
 )
-RUNNING_NS = 60 * 1_000_000_000
-"""A trace of which something came within the last minute goes on: it stays, however little room there is. Where kept
-traces alone fill the room, the one that runs would go too."""
+LOOK_TRACES = 1_000
+"""Traces one transaction looks at: many may be kept, or go on for ever."""
+
+FOR_EVER_NS = 2**63 - 1
 
 
 class Policy(NamedTuple):
@@ -75,6 +70,13 @@ class Policy(NamedTuple):
         return cls(None if days is None else round(days * 86_400e9), size_bytes)
 
 
+class Step(NamedTuple):
+    """What one transaction did: traces deleted, and the row after which the next goes on; None when all is done."""
+
+    deleted: int
+    after: int | None
+
+
 async def keep_bounded(writer: Writer, policy: Policy) -> None:
     """Hold the database to `policy`, again and again, for as long as the process lives."""
     warned = False
@@ -84,7 +86,7 @@ async def keep_bounded(writer: Writer, policy: Policy) -> None:
             over_by = await tidy(writer, policy)
             if over_by and not warned:  # not with every look
                 log.warning(
-                    "the database is %.1f MB above BEACON_MAX_DB_SIZE; what is left goes on or is kept by a tag (%s)",
+                    "the database is %.1f MB above BEACON_MAX_DB_SIZE; all that is left is kept by a tag (%s)",
                     over_by / 1e6,
                     ", ".join(KEEPING_TAGS),
                 )
@@ -111,24 +113,6 @@ async def tidy(writer: Writer, policy: Policy) -> int:
     return over_by
 
 
-class VacuumHandlers:
-    """Asked by `beacon vacuum`."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-
-    async def give_back(self, call: Call) -> Reply:
-        """For VACUUM_S; whoever wants more asks again, and can show how far it has come."""
-        before = pages = await self._writer.run(free_pages)
-        until = time.monotonic() + VACUUM_S
-        while pages and time.monotonic() < until:
-            await self._writer.run(give_back, VACUUM_PAGES * PAGE_SIZE)
-            pages = max(0, pages - VACUUM_PAGES)
-            await asyncio.sleep(PAUSE_S)
-        left = await self._writer.run(free_pages)
-        return json_reply(GivenBack(max(0, before - left) * PAGE_SIZE, left * PAGE_SIZE))
-
-
 async def _delete(writer: Writer, command: Callable[[int], Command], why: str) -> None:
     deleted = 0
     after: int | None = 0
@@ -151,9 +135,8 @@ def expire(age_ns: int, after: int = 0) -> Command:
 
 
 def shrink(target_bytes: int, after: int = 0) -> Command:
-    """Delete the oldest traces behind row `after` that do not go on, while the pages in use have more than
-    `target_bytes`; as `expire`."""
-    return lambda tx: _delete_oldest(tx, after, tx.now_ns - RUNNING_NS, target_bytes)
+    """Delete the oldest traces behind row `after` while the pages in use have more than `target_bytes`; as `expire`."""
+    return lambda tx: _delete_oldest(tx, after, FOR_EVER_NS, target_bytes)
 
 
 def used_bytes(tx: Transaction) -> int:
@@ -184,7 +167,7 @@ def _delete_oldest(tx: Transaction, after: int, before_ns: int, target_bytes: in
     chosen: list[tuple[int, str, int]] = []
     spans = 0
     for trace_row, trace_id, span_count, created_ns, goes in looked:
-        if created_ns >= before_ns:  # and of all that came later something came since, of imported ones too
+        if created_ns >= before_ns:  # and so are all that came later
             return Step(delete_chosen(tx, chosen), None)
         if goes:
             if chosen and spans + span_count > STEP_SPANS:

@@ -1,9 +1,9 @@
 """A trace's row as a function of its spans, kept by deltas. Pure.
 
-Counts and sums move by what changed, at constant cost however long the trace is (rolling up 5,000 wide rows takes 10.5
-ms). Extremes (first start, last end, the span that names the trace, the session, the dearest call, the types) follow an
-insert at once; only an update that takes away a current extreme needs the spans again, and `apply_change` says so. The
-sums count every call; what is counted twice where calls nest is taken off by `cover`.
+Counts and sums move by what changed, at constant cost however long the trace is (rolling up 5,000 wide rows takes
+10.5 ms). Extremes (first start, last end, the span that names the trace, the session) follow an insert at once; only an
+update that takes away a current extreme needs the spans again, and `apply_change` says so. The sums count every call;
+what is counted twice where calls nest is taken off by `cover`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from msgspec import Raw, Struct
 from beacon import called_models
 from beacon.contract.records import TraceSummary
 from beacon.contract.units import duration_ms, seconds_from_ns, usd_from_pico
-from beacon.store.span_types import BITS
 from ingest.merge import SpanState
 from ingest.nesting import Sums, covered, node_of
 
@@ -52,9 +51,6 @@ class TraceState(Struct, array_like=True, gc=False):
     seen_ns: int
     edited_seq: int | None
     models: str
-    types: int
-    top_call_pico: int | None
-    top_tool_ns: int | None
 
 
 def new_trace(trace_row: int, trace_id: str, first: SpanState, created_ns: int) -> TraceState:
@@ -62,7 +58,7 @@ def new_trace(trace_row: int, trace_id: str, first: SpanState, created_ns: int) 
     trace = TraceState(
         trace_row, trace_id, "", "ok", first.start_ns, None, 0, 0, 0, 0, 0, 0, 0, 0,
         0, first.start_ns, first.span_id, None, None, None, None, None, "{}", created_ns, 0, 0, created_ns, None,
-        called_models.NONE, 0, None, None,
+        called_models.NONE,
     )  # fmt: skip
     _take_head(trace, first)
     add(trace, first)
@@ -88,15 +84,12 @@ def apply_change(trace: TraceState, before: SpanState, after: SpanState) -> bool
 
 
 def set_extremes(trace: TraceState, spans: Iterable[SpanState]) -> None:
-    """Find first start, last end, head, session, models, types and tops anew, from all spans of the trace (one or
-    more)."""
+    """Find first start, last end, head, session and models anew, from all spans of the trace (at least one)."""
     all_spans = list(spans)
     first = all_spans[0]
     trace.start_ns = first.start_ns
     trace.end_ns = None
     trace.models = called_models.NONE
-    trace.types = 0
-    trace.top_call_pico = trace.top_tool_ns = None
     trace.session_id = trace.session_start_ns = trace.session_span_id = None
     _take_head(trace, first)
     for span in all_spans:
@@ -173,16 +166,6 @@ def _extend(trace: TraceState, span: SpanState) -> None:
         trace.start_ns = start_ns
     if span.end_ns is not None and (trace.end_ns is None or span.end_ns > trace.end_ns):
         trace.end_ns = span.end_ns
-    span_type = span.span_type
-    trace.types |= BITS[span_type]
-    if span_type == "llm_call":
-        call_pico = span.cost_pico
-        if call_pico is not None and (trace.top_call_pico is None or call_pico > trace.top_call_pico):
-            trace.top_call_pico = call_pico
-    elif span_type == "tool_use":
-        tool_ns = _tool_ns(span)
-        if tool_ns is not None and (trace.top_tool_ns is None or tool_ns > trace.top_tool_ns):
-            trace.top_tool_ns = tool_ns
     is_root = span.parent_span_id is None
     if is_root == bool(trace.head_is_root):
         if (start_ns, span.span_id) <= (trace.head_start_ns, trace.head_span_id):
@@ -206,22 +189,6 @@ def _take_head(trace: TraceState, span: SpanState) -> None:
     trace.name = span.name
     trace.sdk_language = span.sdk_language
     trace.service = span.service
-
-
-def _call_pico(span: SpanState) -> int | None:
-    """What it cost, of an llm_call."""
-    return span.cost_pico if span.span_type == "llm_call" else None
-
-
-def _tool_ns(span: SpanState) -> int | None:
-    """How long it took, of a tool_use that has ended."""
-    if span.span_type != "tool_use" or span.end_ns is None:
-        return None
-    return max(0, span.end_ns - span.start_ns)
-
-
-def _is_less(after: int | None, before: int | None) -> bool:
-    return before is not None and (after is None or after < before)
 
 
 def _loses_model(trace: TraceState, before: SpanState, after: SpanState) -> bool:
@@ -248,13 +215,6 @@ def _loses_extreme(trace: TraceState, before: SpanState, after: SpanState) -> bo
         and before.end_ns == trace.end_ns
         and (after.end_ns is None or after.end_ns < before.end_ns)
     ):
-        return True
-    if before.span_type != after.span_type:
-        return True
-    call_pico, tool_ns = _call_pico(before), _tool_ns(before)
-    if call_pico == trace.top_call_pico and _is_less(_call_pico(after), call_pico):
-        return True
-    if tool_ns == trace.top_tool_ns and _is_less(_tool_ns(after), tool_ns):
         return True
     loses_root = before.parent_span_id is None and after.parent_span_id is not None
     if before.span_id == trace.head_span_id and (later or loses_root):

@@ -13,7 +13,6 @@ import msgspec
 from msgspec import Struct
 
 from beacon.contract.records import SpanError
-from beacon.errors import StoreBusy
 from ingest.changes import SpanChange
 from ingest.database import Transaction
 from ingest.decode import Arrival
@@ -73,10 +72,6 @@ _mutable_of_span = attrgetter(*_SPAN_MUTABLE, "span_row")
 _decode_traces = msgspec.json.Decoder(list[TraceState]).decode
 
 
-class Landing(StoreBusy):
-    """The span is of a trace that is there already and not to be seen yet, for two seconds at most."""
-
-
 class Stored(Struct):
     """What became of one request's arrivals."""
 
@@ -116,7 +111,6 @@ class Fold:
     def __init__(self, tx: Transaction) -> None:
         self._db = tx.db
         self._kept = tx.kept
-        self._landing = tx.landing
         self._counters = tx.counters
         self._now_ns = tx.now_ns
         self._changes = tx.changes
@@ -140,8 +134,6 @@ class Fold:
         if more:
             keys = list({*keys, *more})
         ids = {trace_id for trace_id, _ in keys}
-        if self._landing and any(hash(trace_id) in self._landing for trace_id in ids):
-            raise Landing("An import that has this trace is about to become visible; send this again in a moment.")
         if len(ids) == 1:
             row = self._db.execute(SELECT_TRACE, tuple(ids)).fetchone()
             found = [] if row is None else [TraceState(*row)]

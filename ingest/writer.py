@@ -12,19 +12,17 @@ import contextlib
 import logging
 import queue
 import threading
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from beacon.errors import QueueFull, StoreBusy
-from ingest.archives.landing import STEP_BYTES, land_some
 from ingest.database import Command, Commit, Database, Locked, Transaction
 from ingest.decode import Arrival
 from ingest.faults import DATA_ERRORS
 from ingest.otlp.arrived import Content
-from ingest.spans import Landing, Stored, store
+from ingest.spans import Stored, store
 
 log = logging.getLogger("beacon.writer")
 
@@ -41,36 +39,24 @@ NEAR_BYTES = 512 * 1024
 """Most that is written on the event loop itself, when the thread has nothing to do: at most 2 ms. Waking a thread and
 being woken by it costs a lone request more than its commit (2.1 ms against 1.3 at 200 requests/s)."""
 
-LAND_AGAIN_S = 0.2
-"""Seconds between attempts while the disk is full and an import is half visible to nobody."""
-
 IDLE_S = 0.4
 """Seconds without work after which the WAL is emptied."""
 
 
 @dataclass(slots=True)
 class _Work:
-    """One request's work: spans and contents of spans to store, or a command; and who waits for it. After a command
-    that `lands` traces (the hashes of their ids), an import becomes visible; a `staged` one writes a part of it."""
+    """One request's work: spans and contents of spans to store, or a command; and who waits for it."""
 
     future: asyncio.Future[Any]
     arrivals: list[Arrival] | None = None
     contents: Sequence[Content] = ()
     command: Command | None = None
-    lands: Collection[int] | None = None
-    staged: bool = False
     size: int = 0
     threaded: bool = True
 
     @property
     def rows(self) -> int:
         return len(self.arrivals or ()) + len(self.contents)
-
-
-def _land_some(tx: Transaction) -> bool:
-    done = land_some(tx.db, tx.counters)
-    tx.changes.anew = done
-    return done
 
 
 def _store_group(group: list[_Work]) -> Command:
@@ -107,8 +93,6 @@ class Writer:
             on_refused=lambda refused: self._tell(self._fail, refused),
         )
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self.submitted = 0
-        """Requests with spans so far: by it, who writes in the background sees whether anybody waits."""
         self._queued_spans = 0
         self._queued_bytes = 0
         self._threaded = 0
@@ -133,7 +117,6 @@ class Writer:
         ):
             raise QueueFull("Spans arrive faster than the disk takes them; send this again in a moment.")
         work = _Work(self._loop.create_future(), arrivals=arrivals, contents=contents, size=size, threaded=False)
-        self.submitted += 1
         self._queued_spans += work.rows
         self._queued_bytes += size
         if not self._near:
@@ -161,7 +144,7 @@ class Writer:
             if not self._database.open_and_in_place:
                 return False
             answers, commit = self._database.transact(_store_group(group), wait=False)
-        except (*DATA_ERRORS, Locked, Landing):
+        except (*DATA_ERRORS, Locked):
             return False  # the thread finds out whose data it was, or waits for the lock
         except Exception as e:
             self._deliver(group, None, e, None)
@@ -177,17 +160,10 @@ class Writer:
         self._threaded += 1
         self._queue.put(work)
 
-    async def run(self, command: Command, size: int = 0, *, staged: bool = False) -> Any:
+    async def run(self, command: Command, size: int = 0) -> Any:
         """Run `command` in a transaction of its own; returns what it returned, after COMMIT. Its BeaconErrors roll the
-        transaction back and are raised here. `staged`: it writes spans whose traces are not there yet."""
-        work = _Work(self._loop.create_future(), command=command, size=size, staged=staged)
-        self._hand_over(work)
-        return await work.future
-
-    async def land(self, decide: Command, ids: Collection[int]) -> Any:
-        """Run `decide`; when it returns nothing, make the import visible that it let go, before any other command runs:
-        those wait, for 3 s at 80,000 traces, while spans are written in between. `ids`: the hashes of its traces'."""
-        work = _Work(self._loop.create_future(), command=decide, lands=ids)
+        transaction back and are raised here."""
+        work = _Work(self._loop.create_future(), command=command, size=size)
         self._hand_over(work)
         return await work.future
 
@@ -236,8 +212,6 @@ class Writer:
             with self._turn:
                 if not self._database.ready():
                     self._answer([work], error=self._database.why_not)
-                elif work.lands is not None:
-                    self._land(work)
                 elif work.command is not None:
                     self._run_command(work)
                 else:
@@ -267,7 +241,7 @@ class Writer:
     def _write_group(self, group: list[_Work]) -> None:
         try:
             answers, commit = self._database.transact(_store_group(group))
-        except (*DATA_ERRORS, Landing) as e:
+        except DATA_ERRORS as e:
             if len(group) > 1:
                 for work in group:
                     self._write_group([work])
@@ -282,68 +256,12 @@ class Writer:
     def _run_command(self, work: _Work) -> None:
         assert work.command is not None
         try:
-            result, commit = self._database.transact(work.command, staged=work.staged)
+            result, commit = self._database.transact(work.command)
         except Exception as e:
             self._answer([work], error=e)
         else:
             self._answer([work], results=[result], commit=commit)
             self._database.written(work.size, may_restart=True)
-
-    def _land(self, work: _Work) -> None:
-        assert work.command is not None
-        assert work.lands is not None
-        try:
-            found, _ = self._database.transact(work.command)
-        except Exception as e:
-            self._answer([work], error=e)
-            return
-        if found:
-            self._answer([work], results=[found])
-            return
-        later: list[_Work | None] = []
-        self._database.landing = work.lands
-        try:
-            commit = self._land_all(later)
-            self._answer([work], results=[found], commit=commit)
-        except StoreBusy as e:  # the next start lands it
-            self._answer([work], error=e)
-        finally:
-            self._database.landing = ()
-            for one in later:
-                self._queue.put(one)
-
-    def _land_all(self, later: list[_Work | None]) -> Commit | None:
-        """Until all is visible; commands that come meanwhile are put into `later`, or fail while the disk does."""
-        while True:
-            try:
-                done, commit = self._database.transact(_land_some)
-            except StoreBusy as e:
-                if self._database.stopping:
-                    raise
-                self._answer([work for work in later if work is not None], error=e)
-                later[:] = [work for work in later if work is None]
-                time.sleep(LAND_AGAIN_S)
-                self._database.ready()  # opening it anew lands what began
-            else:
-                self._database.written(STEP_BYTES, may_restart=True)
-                if done:
-                    return commit
-            self._write_spans(later)
-
-    def _write_spans(self, later: list[_Work | None]) -> None:
-        """Write the spans that wait."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                work = self._queue.get_nowait()
-                if work is None or work.command is not None:
-                    later.append(work)
-                    continue
-                group, carry, closing = self._gather(work)
-                self._write_group(group)
-                if carry is not None:
-                    later.append(carry)
-                if closing:
-                    later.append(None)
 
     def _answer(
         self,

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from beacon.config import Settings
 from beacon.process import run
 from beacon.web import serve_unix
 from query.connections import Connections
 from query.handlers import Handlers
-from query.index.file import path_beside
-from query.index.reader import Index
-from query.overview.following import follow
-from query.overview.keep import Overview
 from query.readers import Readers
 
 POINT_READERS = 3
@@ -34,17 +28,11 @@ async def main(settings: Settings) -> None:
     connections = Connections(settings.db_path)
     points = Readers(connections, "point", threads=POINT_READERS, waiting_max=POINTS_WAITING)
     walks = Readers(connections, "walk", threads=WALK_READERS, waiting_max=WALKS_WAITING)
-    index = Index(path_beside(settings.db_path))
-    overview = Overview()
-    following = asyncio.create_task(follow(overview, walks))
-    handlers = Handlers(settings, points, walks, index, overview)
     try:
-        await serve_unix(handlers.application(), settings.socket_path("query"))
+        await serve_unix(Handlers(settings, points, walks).application(), settings.socket_path("query"))
     finally:
-        following.cancel()
         await points.close()
         await walks.close()
-        index.close()
 
 
 if __name__ == "__main__":

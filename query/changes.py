@@ -13,19 +13,13 @@ from beacon.contract import events
 from beacon.contract.events import Envelope, Event
 from beacon.contract.limits import CHANGES_MAX
 from beacon.errors import Conflict
-from beacon.store.landing import is_staged
 from beacon.store.rows import SPAN_COLUMNS, TRACE_COLUMNS, span_of, trace_of
 
 BYTES_MAX = 32 * 1024 * 1024
 """Bytes of frames one answer may carry; a stream that far behind resyncs."""
 
 # A span's row number and its created_seq rise together, so what was created after a seq is the end of the table
-_CREATED_SPANS = (
-    f"SELECT s.span_row, s.created_seq, s.trace_row, {is_staged('s.trace_row')} FROM spans s ORDER BY s.span_row DESC"
-)
-STAGED_MAX = 50 * CHANGES_MAX
-"""Spans of imports on their way that are passed over: 50 ms."""
-
+_CREATED_SPANS = "SELECT span_row, created_seq, trace_row FROM spans ORDER BY span_row DESC"
 _UPDATED_SPANS = (
     "SELECT span_row, seq, trace_row FROM spans WHERE seq > ? AND seq > created_seq AND created_seq <= ? LIMIT ?"
 )
@@ -60,7 +54,7 @@ def read_changes(db: sqlite3.Connection, after: int) -> bytes:
     if after > head:
         raise Conflict(f"The newest change is {head}, before {after}: this is another database. Start anew.")
     if after < floor:
-        raise Conflict(f"What changed up to {floor} is forgotten; {after} is before that. Start anew.")
+        raise Conflict(f"Deletions up to change {floor} are forgotten; {after} is before that. Start anew.")
     changed = _changes(db, after)
     frames: list[Event] = []
     size = 0
@@ -84,15 +78,9 @@ def _changes(db: sqlite3.Connection, after: int) -> list[_Change]:
         found.append(change)
 
     traces: set[int] = {trace_row for (trace_row,) in db.execute(_EDITED_TRACES, (after, most))}
-    passed = 0
-    for span_row, created_seq, trace_row, staged in db.execute(_CREATED_SPANS):
+    for span_row, created_seq, trace_row in db.execute(_CREATED_SPANS):
         if created_seq <= after:
             break
-        if staged:
-            passed += 1
-            if passed > STAGED_MAX:
-                raise _too_many(after)
-            continue
         add(_Change(created_seq, "span_created", span_row))
         traces.add(trace_row)
     for span_row, seq, trace_row in db.execute(_UPDATED_SPANS, (after, after, most)):

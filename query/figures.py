@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-
 from beacon.contract.records import (
     CostlyPrompt,
     SlowTool,
@@ -23,9 +21,6 @@ from beacon.contract.records import (
 )
 from beacon.contract.requests import TrendsRange
 from beacon.contract.units import NS, duration_ms, seconds_from_ns, usd_from_pico
-from query.index.reader import Index
-from query.overview.hours import HOUR_NS
-from query.overview.keep import Moment, Overview
 from query.walk import Walk
 
 BUCKET_NS = {"day": 86_400 * NS, "hour": 3_600 * NS}
@@ -42,53 +37,27 @@ WHERE t.trace_row > :low AND t.trace_row <= :high AND t.start_ns >= :since AND t
 GROUP BY 1
 """
 
+_COSTS = """
+SELECT s.cost_pico, s.span_row, s.span_id, t.trace_id, s.name, s.model, s.tokens
+FROM spans s CROSS JOIN traces t ON t.trace_row = s.trace_row
+WHERE s.span_row > ? AND s.span_row <= ? AND s.span_type = 'llm_call' AND s.cost_pico IS NOT NULL
+ORDER BY s.cost_pico DESC, s.span_row DESC LIMIT ?
+"""
 
-class _TopSql(NamedTuple):
-    """The same order out of a range of span rows, and out of the spans of some traces."""
-
-    of_rows: str
-    of_traces: str
-
-
-def _top_sql(columns: str, condition: str) -> _TopSql:
-    order = "ORDER BY 1 DESC, s.span_row DESC LIMIT ?"
-    return _TopSql(
-        f"SELECT {columns} FROM spans s CROSS JOIN traces t ON t.trace_row = s.trace_row "
-        f"WHERE s.span_row > ? AND s.span_row <= ? AND {condition} {order}",
-        f"SELECT {columns} FROM json_each(?) j CROSS JOIN traces t ON t.trace_row = j.value "
-        f"CROSS JOIN spans s ON s.trace_row = t.trace_row WHERE {condition} {order}",
-    )
+_DURATIONS = """
+SELECT max(0, s.end_ns - s.start_ns), s.span_row, s.span_id, t.trace_id, s.name
+FROM spans s CROSS JOIN traces t ON t.trace_row = s.trace_row
+WHERE s.span_row > ? AND s.span_row <= ? AND s.span_type = 'tool_use' AND s.end_ns IS NOT NULL
+ORDER BY 1 DESC, s.span_row DESC LIMIT ?
+"""
 
 
-_COSTS = _top_sql(
-    "s.cost_pico, s.span_row, s.span_id, t.trace_id, s.name, s.model, s.tokens",
-    "s.span_type = 'llm_call' AND s.cost_pico IS NOT NULL",
-)
-_DURATIONS = _top_sql(
-    "max(0, s.end_ns - s.start_ns), s.span_row, s.span_id, t.trace_id, s.name",
-    "s.span_type = 'tool_use' AND s.end_ns IS NOT NULL",
-)
-
-TIED_TRACES = 100
-"""Traces beyond the limit that may be as dear as the last of them, and are read too. A walk tells more apart."""
-
-_TOP_TRACES = {
-    "top_call": "SELECT trace_row, top_call_pico FROM traces WHERE top_call_pico IS NOT NULL "
-    "ORDER BY top_call_pico DESC LIMIT ? + ?",
-    "top_tool": "SELECT trace_row, top_tool_ns FROM traces WHERE top_tool_ns IS NOT NULL "
-    "ORDER BY top_tool_ns DESC LIMIT ? + ?",
-}
-
-
-def read_stats(db: sqlite3.Connection, path: Path, index: Index) -> bytes:
-    """How much is stored, and how much of it the search index holds, as JSON. The size is that of the database and of
-    its write-ahead log."""
-    epoch, seq, traces, spans = db.execute("SELECT epoch, seq, trace_count, span_count FROM counters").fetchone()
-    indexed = min(spans, index.spans(epoch))  # it forgets deleted spans a little later
+def read_stats(db: sqlite3.Connection, path: Path) -> bytes:
+    """How much is stored, as JSON. The size is that of the database and of its write-ahead log."""
+    seq, traces, spans = db.execute("SELECT seq, trace_count, span_count FROM counters").fetchone()
     # rows are numbered in the order they were created
     oldest = db.execute("SELECT created_ns FROM traces ORDER BY trace_row LIMIT 1").fetchone()
-    since = None if oldest is None else seconds_from_ns(oldest[0])
-    return encode(Stats(_size(path), traces, spans, since, seq, indexed))
+    return encode(Stats(_size(path), traces, spans, None if oldest is None else seconds_from_ns(oldest[0]), seq))
 
 
 def _size(path: Path) -> int:
@@ -106,21 +75,11 @@ class _Sums(NamedTuple):
     errors: int = 0
 
 
-def read_trends(walk: Walk, q: TrendsRange, now_ns: int, overview: Overview) -> bytes:
+def read_trends(walk: Walk, q: TrendsRange, now_ns: int) -> bytes:
     """Sums by the UTC day or hour in which traces started, as JSON: the last `days` days, today included."""
     width = BUCKET_NS[q.bucket]
     last = now_ns // width
     first = last - q.days * (BUCKET_NS["day"] // width) + 1
-    with overview.moment(walk) as now:
-        kept = None if now is None else now.hours.between(first, last + 1, width // HOUR_NS)
-    if kept is not None:
-        sums = {number: _Sums(one.cost_pico, one.tokens, one.traces, one.errors) for number, one in kept.items()}
-    else:
-        sums = _walked_trends(walk, width, first, last)
-    return encode(Trends([_bucket(n * width, q.bucket, sums.get(n, _Sums())) for n in range(first, last + 1)]))
-
-
-def _walked_trends(walk: Walk, width: int, first: int, last: int) -> dict[int, _Sums]:
     bounds = {"bucket": width, "since": first * width, "until": (last + 1) * width}
     sums: dict[int, _Sums] = {}
     for rows in walk.descend(
@@ -135,7 +94,7 @@ def _walked_trends(walk: Walk, width: int, first: int, last: int) -> dict[int, _
                 have.traces + traces,
                 have.errors + errors,
             )
-    return sums
+    return encode(Trends([_bucket(n * width, q.bucket, sums.get(n, _Sums())) for n in range(first, last + 1)]))
 
 
 def _bucket(start_ns: int, bucket: str, sums: _Sums) -> TrendBucket:
@@ -150,47 +109,33 @@ def _bucket(start_ns: int, bucket: str, sums: _Sums) -> TrendBucket:
     )
 
 
-def read_top_costs(walk: Walk, limit: int, overview: Overview) -> bytes:
+def read_top_costs(walk: Walk, limit: int) -> bytes:
     """The dearest LLM calls, dearest first, the newer first among equals, as JSON."""
     prompts = [
         CostlyPrompt(span_id, trace_id, name, model, usd_from_pico(cost), tokens or 0)
-        for cost, _, span_id, trace_id, name, model, tokens in _top(walk, _COSTS, "top_call", limit, overview)
+        for cost, _, span_id, trace_id, name, model, tokens in _top(walk, _COSTS, limit)
     ]
     return encode(TopCosts(prompts))
 
 
-def read_top_duration(walk: Walk, limit: int, overview: Overview) -> bytes:
+def read_top_duration(walk: Walk, limit: int) -> bytes:
     """The slowest ended tool calls, slowest first, as JSON."""
     tools = [
         SlowTool(span_id, trace_id, name, duration_ms(0, duration) or 0.0)
-        for duration, _, span_id, trace_id, name in _top(walk, _DURATIONS, "top_tool", limit, overview)
+        for duration, _, span_id, trace_id, name in _top(walk, _DURATIONS, limit)
     ]
     return encode(TopDuration(tools))
 
 
-def _top(walk: Walk, sql: _TopSql, kept: str, limit: int, overview: Overview) -> Iterable[tuple[Any, ...]]:
-    with overview.moment(walk) as now:
-        found = None if now is None else _kept_top(now, sql, kept, limit)
-    if found is not None:
-        return found
+def _top(walk: Walk, sql: str, limit: int) -> Iterable[tuple[Any, ...]]:
     best: list[tuple[Any, ...]] = []
     for rows in walk.descend(
         _top_row(walk, "next_span_row"),
-        lambda db, low, high: db.execute(sql.of_rows, (low, high, limit)).fetchall(),
+        lambda db, low, high: db.execute(sql, (low, high, limit)).fetchall(),
         size=8_192,
     ):
         best = heapq.nlargest(limit, [*best, *rows], key=lambda row: row[:2])
     return best
-
-
-def _kept_top(now: Moment, sql: _TopSql, kept: str, limit: int) -> list[tuple[Any, ...]] | None:
-    """Out of the traces whose own top is highest; None when too many of them are equal."""
-    traces = now.memory.execute(_TOP_TRACES[kept], (limit, TIED_TRACES)).fetchall()
-    if len(traces) == limit + TIED_TRACES and traces[limit - 1][1] == traces[-1][1]:
-        return None
-    # behind the last that ties with the one at the limit, no trace has a span that belongs among them
-    chosen = [row for row, top in traces if top >= traces[min(limit, len(traces)) - 1][1]]
-    return now.db.execute(sql.of_traces, (msgspec.json.encode(chosen).decode(), limit)).fetchall()
 
 
 def _top_row(walk: Walk, column: str) -> int:

@@ -8,9 +8,8 @@ from beacon.contract.limits import TIME_MAX_S
 from beacon.contract.requests import ListTraces
 from beacon.contract.units import ns_from_seconds, pico_from_usd
 from beacon.errors import Invalid
-from beacon.moments import INT64_MAX
 from query.conditions import TRACE_DURATION, Condition, any_span, over_traces
-from query.terms import parse
+from query.terms import INT64_MAX, parse
 
 _SORT_KEYS = {
     "created_at": None,
@@ -22,10 +21,6 @@ _SORT_KEYS = {
 }
 
 
-_LETTERS = {"start_time": "s", "duration_ms": "d", "total_cost_usd": "c", "total_tokens": "t", "span_count": "n"}
-"""How a cursor of each order begins; in created order it is the row alone."""
-
-
 class Order(NamedTuple):
     """`key` is an SQL expression, a number or NULL (NULLs go last), or None for created order."""
 
@@ -33,19 +28,12 @@ class Order(NamedTuple):
     descending: bool
 
 
-class Cursor(NamedTuple):
-    """The last trace of the page before: what it is ordered by (None: nothing to order it by), and its row."""
-
-    key: int | None
-    trace_row: int
-
-
 def check(q: ListTraces) -> None:
     """Raises `Invalid` for a cursor where it means nothing."""
     if q.cursor is None:
         return
-    if _letter_of(q.cursor) != _LETTERS.get(q.sort.lstrip("-"), ""):
-        wrong = f"is of another order than {q.sort}; begin anew without it"
+    if q.sort != "-created_at":
+        wrong = f"goes with the order -created_at only, not {q.sort}; page with offset there"
     elif q.offset:
         wrong = "and offset exclude each other; leave offset out"
     else:
@@ -53,23 +41,9 @@ def check(q: ListTraces) -> None:
     raise Invalid(f"query.cursor: {wrong}.", [("query.cursor", wrong)])
 
 
-def cursor(q: ListTraces) -> Cursor | None:
-    """The trace behind which the page begins."""
-    if q.cursor is None:
-        return None
-    key, _, row = q.cursor.lstrip("sdctn").rpartition(".")
-    return Cursor(max(-INT64_MAX, min(int(key), INT64_MAX)) if key else None, min(int(row), INT64_MAX))
-
-
-def cursor_text(q: ListTraces, last: Cursor) -> str:
-    letter = _LETTERS.get(q.sort.lstrip("-"))
-    if letter is None:
-        return str(last.trace_row)
-    return f"{letter}{'' if last.key is None else last.key}.{last.trace_row}"
-
-
-def _letter_of(text: str) -> str:
-    return text[0] if text[0].isalpha() else ""
+def cursor_row(q: ListTraces) -> int | None:
+    """The trace_row before which the page begins."""
+    return None if q.cursor is None else min(int(q.cursor), INT64_MAX)
 
 
 def order(q: ListTraces) -> Order:
@@ -91,13 +65,13 @@ def where(q: ListTraces, now_ns: int) -> Condition:
     if q.session_id is not None:
         add("t.session_id = :session_id", session_id=q.session_id)
     if q.since is not None:
-        add("t.start_ns >= :since", since=ns(q.since))
+        add("t.start_ns >= :since", since=_ns(q.since))
     if q.until is not None:
-        add("t.start_ns < :until", until=ns(q.until))
+        add("t.start_ns < :until", until=_ns(q.until))
     if q.min_duration_ms is not None:
-        add(f"{_SORT_KEYS['duration_ms']} >= :min_duration", min_duration=whole(q.min_duration_ms * 1e6))
+        add(f"{_SORT_KEYS['duration_ms']} >= :min_duration", min_duration=_round(q.min_duration_ms * 1e6))
     if q.min_cost_usd is not None:
-        add("t.cost_pico >= :min_cost", min_cost=pico(q.min_cost_usd))
+        add("t.cost_pico >= :min_cost", min_cost=_pico(q.min_cost_usd))
     for i, tag in enumerate(q.tag):
         # A key may hold a colon too: the tag holds where any split at a colon gives key and value
         add(
@@ -117,14 +91,14 @@ def where(q: ListTraces, now_ns: int) -> Condition:
     return Condition(" AND ".join(terms), params, reads_spans)
 
 
-def ns(seconds: float) -> int:
+def _ns(seconds: float) -> int:
     return INT64_MAX if seconds >= TIME_MAX_S else ns_from_seconds(seconds)
 
 
-def pico(usd: float) -> int:
+def _pico(usd: float) -> int:
     return INT64_MAX if usd >= INT64_MAX / 1e12 else pico_from_usd(usd)
 
 
-def whole(number: float) -> float:
+def _round(number: float) -> float:
     """To the whole nanosecond, so that a duration read from an answer finds its trace again."""
     return number if number > 2**53 else float(round(number))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from beacon.config import Settings
@@ -13,9 +13,6 @@ from beacon.errors import BadRequest, Invalid
 from beacon.web import Application, Call, Handler, Reply
 from beacon.web.body import Disconnected
 from query import changes, figures, filters, graph, jobs, replays, search, sessions, spans, traces
-from query.asked import needs_overview
-from query.index.reader import Index
-from query.overview.keep import Overview
 from query.readers import Readers
 from query.spans import require_id
 from query.terms import parse
@@ -37,12 +34,10 @@ class Handlers:
     """`points` reads what takes a few milliseconds at most, `walks` what looks at everything: so that a first page
     never waits behind a search."""
 
-    def __init__(self, settings: Settings, points: Readers, walks: Readers, index: Index, overview: Overview) -> None:
+    def __init__(self, settings: Settings, points: Readers, walks: Readers) -> None:
         self._path = settings.db_path
         self._points = points
         self._walks = walks
-        self._index = index
-        self._overview = overview
         self._exports: Exports | None = None
 
     def application(self) -> Application:
@@ -91,13 +86,8 @@ class Handlers:
 
     async def list_traces(self, call: Call) -> Reply:
         filters.check(call.query)
-        now_ns = time.time_ns()
-        condition = filters.where(call.query, now_ns)
-        page = None
-        if needs_overview(call.query, now_ns):
-            page = await self._points.walk(traces.read_overview, call.query, self._overview, now_ns)
-        if page is None:
-            page = await self._points.read(traces.list_traces, call.query, condition)
+        condition = filters.where(call.query, time.time_ns())
+        page = await self._points.read(traces.list_traces, call.query, condition)
         if page is None:
             page = await _while_asked(call, self._walks.walk(traces.walk_traces, call.query, condition))
         return _json(page)
@@ -109,21 +99,19 @@ class Handlers:
         trace_id = require_id(call.path["trace_id"], "Trace")
         light = call.query.fields == "light"
         known = [tag.strip() for tag in call.headers.get(b"if-none-match", b"").decode("latin-1").split(",")]
-        detail = await self._points.walk(spans.read_detail, trace_id, light, known)
+        detail = await self._points.read(spans.read_detail, trace_id, light, known)
         headers = [(b"etag", detail.etag.encode())]
         if detail.too_large:
             return await _streamed(self._export().detail(trace_id, light))
         if detail.chunks is None:
             return Reply(304, headers=headers)
-        if detail.later is not None:
-            return Reply(chunks=detail.chunks, headers=headers, stream=_each(detail.later))
         return Reply(chunks=detail.chunks, headers=headers)
 
     async def get_graph(self, call: Call) -> Reply:
         return _json(await self._points.walk(graph.read_graph, require_id(call.path["trace_id"], "Trace")))
 
     async def list_sessions(self, call: Call) -> Reply:
-        return _json(await _while_asked(call, self._walks.walk(sessions.list_sessions, call.query, self._overview)))
+        return _json(await _while_asked(call, self._walks.walk(sessions.list_sessions, call.query)))
 
     # ------------------------------------------------------------ exports
 
@@ -162,24 +150,20 @@ class Handlers:
 
     async def search(self, call: Call) -> Reply:
         asked = parse(call.query.q, time.time_ns())
-        return _json(await _while_asked(call, self._walks.walk(search.search, call.query, asked, self._index)))
+        return _json(await _while_asked(call, self._walks.walk(search.search, call.query, asked)))
 
     async def get_stats(self, call: Call) -> Reply:
-        return _json(await self._points.read(figures.read_stats, self._path, self._index))
+        return _json(await self._points.read(figures.read_stats, self._path))
 
     async def get_trends(self, call: Call) -> Reply:
-        read = self._walks.walk(figures.read_trends, call.query, time.time_ns(), self._overview)
+        read = self._walks.walk(figures.read_trends, call.query, time.time_ns())
         return _json(await _while_asked(call, read))
 
     async def get_top_costs(self, call: Call) -> Reply:
-        return _json(
-            await _while_asked(call, self._walks.walk(figures.read_top_costs, call.query.limit, self._overview))
-        )
+        return _json(await _while_asked(call, self._walks.walk(figures.read_top_costs, call.query.limit)))
 
     async def get_top_duration(self, call: Call) -> Reply:
-        return _json(
-            await _while_asked(call, self._walks.walk(figures.read_top_duration, call.query.limit, self._overview))
-        )
+        return _json(await _while_asked(call, self._walks.walk(figures.read_top_duration, call.query.limit)))
 
     # ------------------------------------------------------------ between the processes
 
@@ -209,12 +193,6 @@ async def _while_asked(call: Call, read: Coroutine[Any, Any, T]) -> T:
     finally:
         reading.cancel()
         gone.cancel()
-
-
-async def _each(pieces: Iterator[bytearray]) -> AsyncGenerator[bytes | bytearray, None]:
-    for piece in pieces:
-        yield piece
-        await asyncio.sleep(0)
 
 
 async def _streamed(

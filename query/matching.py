@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -101,7 +101,15 @@ def _collapse(text: str) -> str:
 
 def find_in_attributes(raw: bytes, folded: str) -> tuple[str, Match] | None:
     """(top-level key, match) of the first match in the keys and decoded values of the JSON object `raw`."""
-    for key, value in _items(raw):
+    try:
+        decoded = _decode(raw)
+    except (msgspec.MsgspecError, RecursionError):
+        # The writer lets no such text in; a file that was edited by hand is still searched, as it stands
+        match = find(raw.decode("utf-8", "replace"), folded)
+        return None if match is None else ("", match)
+    if not isinstance(decoded, dict):
+        decoded = {"": decoded}
+    for key, value in decoded.items():
         for text in chain((key,), _texts(value, NESTED_MAX)):
             match = find(text, folded)
             if match is not None:
@@ -109,36 +117,8 @@ def find_in_attributes(raw: bytes, folded: str) -> tuple[str, Match] | None:
     return None
 
 
-def texts_of(raw: bytes) -> list[str]:
-    """Every text that find_in_attributes looks at."""
-    texts: list[str] = []
-    for key, value in _items(raw):
-        texts.append(key)
-        texts += _texts(value, NESTED_MAX)
-    return texts
-
-
-def holds(texts: list[str], folded: str) -> bool:
-    """Whether any of `texts` has the folded text."""
-    if "\n" in folded:
-        return any(folded in text.casefold() for text in texts)
-    return folded in "\n".join(texts).casefold()  # one by one took four times as long
-
-
-def _items(raw: bytes) -> Iterable[tuple[str, Any]]:
-    try:
-        decoded = _decode(raw)
-    except (msgspec.MsgspecError, RecursionError):
-        # The writer lets no such text in; a file that was edited by hand is still searched, as it stands
-        decoded = raw.decode("utf-8", "replace")
-    return decoded.items() if isinstance(decoded, dict) else (("", decoded),)
-
-
 # Floats are searched as they were written: 1e-05 and 0.00001 are one number and two texts
 _decode = msgspec.json.Decoder(float_hook=str).decode
-_encode = msgspec.json.Encoder().encode
-_OUTSIDE_STRINGS = frozenset("{}[]:,-0123456789truefalsenull")
-"""What that writes outside strings: without white space, and with floats as strings."""
 
 
 def _texts(value: Any, nested: int) -> Iterator[str]:
@@ -178,16 +158,12 @@ class Probe(NamedTuple):
     `sql(column)` is for plain text columns and `attributes_sql` for the JSON text of `a.attributes`, with the
     parameter `:like`. They run in SQLite, with the interpreter's lock free: 0.38 s for 100,000 spans (356 MB), where
     the same in Python took 0.69 s and held the lock. `might_match` looks closer at what they let through.
-    `verbatim_sql` is for the texts that `is_verbatim`, with the parameter `:verbatim`.
     """
 
     like: str
-    verbatim: str
     letters_fold: bool
     run: bytes
     escapes: re.Pattern[bytes]
-    is_all: bool
-    """The run is the whole needle, and stands nowhere in JSON text but within a string."""
 
     def sql(self, column: str, parameter: str = "like") -> str:
         """For `column`, with the run to look for in the parameter of that name."""
@@ -208,38 +184,12 @@ class Probe(NamedTuple):
             parts.append("length(a.attributes) <> length(CAST(a.attributes AS BLOB))")
         return f"({' OR '.join(parts)})"
 
-    @property
-    def verbatim_sql(self) -> str:
-        return r"a.attributes LIKE :verbatim ESCAPE '\'" if self.run else "1"
-
     def might_match(self, raw: bytes) -> bool:
         """Whether the JSON text `raw` can hold a match: the run itself, or an escape or a special character that may
         become part of it."""
-        if not self.run or self.run in raw.lower():
+        if not self.run or self.run in raw.lower() or self.escapes.search(raw) is not None:
             return True
-        # a regular expression reads 2.5 KB in 8 µs; few texts hold what it could find, and that is seen in 1
-        if b"\\u" in raw and self.escapes.search(raw) is not None:
-            return True
-        return self.letters_fold and any(lead in raw for lead in _LEADS) and _SPECIALS.search(raw) is not None
-
-    def surely_matches(self, raw: bytes) -> bool:
-        """Whether the JSON text `raw` has a match: a quarter of what decoding its texts and looking at each takes."""
-        if not self.is_all or self.run not in raw.lower():
-            return False
-        try:
-            # a key that is there twice counts once, the last: so it is decoded
-            text = _encode(_decode(raw)).lower()
-        except (ValueError, OverflowError, RecursionError):
-            return False
-        at = text.find(self.run)
-        # what follows a backslash may be a part of an escape: \nothing has no "nothing"
-        return at > 0 and text[at - 1] != ord("\\") and b"\\u" not in text[max(0, at - 5) : at]
-
-
-def is_verbatim(raw: bytes) -> bool:
-    """Whether a match in the JSON text `raw` always has its probe's run as it stands, but for the case of ASCII
-    letters: no character is escaped by its number, none folds to ASCII letters."""
-    return b"\\u" not in raw and not (any(lead in raw for lead in _LEADS) and _SPECIALS.search(raw))
+        return self.letters_fold and _SPECIALS.search(raw) is not None
 
 
 def probe(folded: str) -> Probe:
@@ -253,8 +203,10 @@ def probe(folded: str) -> Probe:
     runs = _runs(folded)
     if not runs:
         # Nothing but escaped characters: no condition. Letters with case beyond ASCII: only texts that hold such
-        return Probe("", "", not folded.isascii(), b"", _escapes(set()), is_all=False)
+        return Probe("", not folded.isascii(), b"", _escapes(set()))
     run = max(runs, key=lambda r: (not r.isascii(), len(r)))
+    run = _from_rare_start(run)
+    like = "%" + re.sub(r"([%_\\])", r"\\\1", run) + "%"
     letters_fold = not _FOLDED_LETTERS.isdisjoint(run)
     # 005c: an escaped backslash may begin an escape of the JSON text inside
     codes = {"005c", *(f"{unit:04x}" for char in run if not char.isascii() for unit in _utf16(char))}
@@ -262,17 +214,10 @@ def probe(folded: str) -> Probe:
         codes.add("00[2-7]")
     if letters_fold:
         codes |= {f"{ord(char):04x}" for char in FOLD_TO_ASCII}
-    like, verbatim = _like(_from_rare_start(run)), _like(run)
-    is_all = run == folded and not _OUTSIDE_STRINGS.issuperset(run)
-    return Probe(like, verbatim, letters_fold, run.encode(), _escapes(codes), is_all)
-
-
-def _like(text: str) -> str:
-    return "%" + re.sub(r"([%_\\])", r"\\\1", text) + "%"
+    return Probe(like, letters_fold, run.encode(), _escapes(codes))
 
 
 _SPECIALS = re.compile("|".join(FOLD_TO_ASCII).encode())
-_LEADS = sorted({char.encode()[:1] for char in FOLD_TO_ASCII})
 
 
 def _escapes(codes: set[str]) -> re.Pattern[bytes]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from typing import Any, TypeVar
 
 from beacon.errors import QueueFull
 from query.connections import Connections
-from query.walk import READ_MAX_S, BeginAnew, Job, Walk
+from query.walk import READ_MAX_S, Job, Walk
 
 T = TypeVar("T")
 
@@ -114,20 +113,13 @@ class Readers:
             try:
                 if not job.abandoned:
                     with slot.use() as db, job.on(db):
-                        result = _whole(job, db)
+                        result = job.run(Walk(db, job))
             except BaseException as e:
                 error = e
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
                 job.loop.call_soon_threadsafe(_settle, job.future, result, error)
             del job, result, error  # an answer of megabytes must not live until the next one
         self._connections.remove(slot)
-
-
-def _whole(job: Job, db: sqlite3.Connection) -> Any:
-    """What the job gives, each import in it whole or not at all."""
-    while True:
-        with contextlib.suppress(BeginAnew):
-            return job.run(Walk(db, job))
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:

@@ -1,197 +1,207 @@
-"""GET /v1/search: newest first, in slices; exact at every moment.
+"""GET /v1/search: a scan, newest first, in slices; exact, because every hit is found in decoded text.
 
-What the index (query/index/) covers is asked of it; a span that it does not cover, that has changed since, or of which
-it is not sure, is looked at (query/scan.py). Without an index that is every span.
+A slice's SQL lets through what fits the fields that were asked for (query/conditions.py) and can hold the longest text
+at all (query.matching.Probe), in C and without the interpreter's lock; what is left is decoded and looked at in order:
+name, error_message, attributes, trace_name. A span is one hit, and has to hold every text, in whatever field.
 """
 
 from __future__ import annotations
 
-import functools
 import sqlite3
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from beacon.contract.records import SearchHit, SearchPage, encode
+import msgspec
+
+from beacon.contract.records import SearchHit, SearchPage, SpanType, encode
 from beacon.contract.requests import Search
-from beacon.store.landing import staged_ranges
-from query.index.file import Segment
-from query.index.reader import NONE, Index, IndexSnapshot, IndexUnreadable, Needle, Rows
-from query.scan import Found, Scan, Wanted, heads
+from beacon.contract.units import seconds_from_ns
+from query.conditions import Condition, over_spans
+from query.matching import CONTEXT_CHARS, Match, Probe, context, find, find_in_attributes, probe
 from query.terms import Asked
 from query.walk import Walk
 
-T = TypeVar("T")
-
 TOTAL_MAX = 10_000
-"""Hits counted exactly; above it the search ends with the page and says "gte"."""
+"""Hits counted exactly; above it the scan ends with the page and says "gte"."""
 
 SLICE_SPANS = 1_024
-"""Spans in the first slice of a scan; the next ones follow what it took."""
+"""Spans in the first slice; the next ones follow what it took."""
 
-HEADS_FIRST = 16_384
-"""Spans to scan from which on the names of all traces are looked through first: 30 ms for 80,000."""
-
-SLICE_ROWS = 256
-"""Spans in the first slice of those the index names."""
-
-
-def search(walk: Walk, q: Search, asked: Asked, index: Index) -> bytes:
-    """The page of hits as JSON. Spans stored after the search began are not looked at."""
-    try:
-        with index.open() as snapshot:
-            return _search(walk, q, asked, snapshot)
-    except IndexUnreadable as e:
-        index.failed(e)
-        return _search(walk, q, asked, None)
+_HIT = (
+    "SELECT s.span_row, t.trace_id, s.span_id, s.name, t.name, s.span_type, s.start_ns, s.error_message, "
+    "CAST(a.attributes AS BLOB), s.span_id = t.head_span_id "
+    "FROM spans s CROSS JOIN span_attributes a ON a.span_row = s.span_row "
+    "CROSS JOIN traces t ON t.trace_row = s.trace_row "
+)
 
 
-def _search(walk: Walk, q: Search, asked: Asked, index: IndexSnapshot | None) -> bytes:
+class _Candidate(NamedTuple):
+    """A row of _HIT."""
+
+    span_row: int
+    trace_id: str
+    span_id: str
+    name: str
+    trace_name: str
+    span_type: SpanType
+    start_ns: int
+    error_message: str | None
+    attributes: bytes
+    is_head: int
+
+
+class _Found(NamedTuple):
+    """A hit, its context not yet cut out: only those of the page need it."""
+
+    trace_id: str
+    span_id: str
+    name: str
+    trace_name: str
+    span_type: SpanType
+    start_ns: int
+    field: str
+    match: Match
+
+    def record(self) -> SearchHit:
+        words, offsets = context(self.match)
+        return SearchHit(
+            self.trace_id,
+            self.span_id,
+            self.name,
+            words,
+            self.trace_name,
+            self.field,
+            offsets,
+            self.span_type,
+            seconds_from_ns(self.start_ns),
+        )
+
+
+def search(walk: Walk, q: Search, asked: Asked) -> bytes:
+    """The page of hits as JSON. Spans stored after the scan began are not looked at."""
     wanted = Wanted.of(asked)
-    needles = [Needle.of(text.folded, absent=text.negated) for text in asked.texts]
-    if not any(needle.pieces and not needle.absent for needle in needles):
-        index = None  # it has no words to ask for
     with walk.snapshot() as db:
-        epoch, top_trace, top_span = db.execute(
-            "SELECT epoch, next_trace_row - 1, next_span_row - 1 FROM counters"
-        ).fetchone()
-        if index is not None and index.epoch != epoch:
-            index = None
-        changed = _changed(db, index) if index is not None else set()
-        staged = bool(staged_ranges(db))
-    covered = index.top if index is not None else 0
-    hits = _Hits(q.offset, q.limit)
-    names = heads(walk, top_trace, wanted) if top_span - covered > HEADS_FIRST else None
-    scan = Scan(wanted, names, staged=staged)
-
-    def read(db: sqlite3.Connection, low: int, high: int) -> tuple[int, list[Found]]:
-        if hits.page_is_full:
-            return scan.count_slice(db, low, high), []
-        found = scan.slice(db, low, high)
-        return len(found), found[hits.window]
-
-    for count, shown in walk.descend(top_span, read, size=SLICE_SPANS, bottom=covered):
-        hits.take(count, shown)
-        if hits.done:
+        top_trace, top_span = db.execute("SELECT next_trace_row - 1, next_span_row - 1 FROM counters").fetchone()
+    scan = _Scan(wanted, _heads(walk, top_trace, wanted))
+    page: list[SearchHit] = []
+    total = 0
+    end = q.offset + q.limit
+    for hits in walk.descend(top_span, scan.slice, size=SLICE_SPANS):
+        page += [hit.record() for hit in hits[max(0, q.offset - total) : max(0, end - total)]]
+        total += len(hits)
+        if total > TOTAL_MAX and total >= end:
             break
-    if index is not None and not hits.done:
-        _Indexed(walk, scan, index, needles, changed, hits).search(texts_decide=not wanted.fields.sql)
     texts = [text.text for text in asked.texts if not text.negated]
-    more = hits.total > TOTAL_MAX
-    return encode(SearchPage(hits.page, min(hits.total, TOTAL_MAX), "gte" if more else "eq", texts))
+    return encode(SearchPage(page, min(total, TOTAL_MAX), "gte" if total > TOTAL_MAX else "eq", texts))
 
 
-def _changed(db: sqlite3.Connection, index: IndexSnapshot) -> set[int]:
-    """Spans that the index covers and that have changed since."""
-    rows = db.execute(
-        "SELECT span_row FROM spans WHERE seq > ? AND seq > created_seq AND span_row <= ?", (index.seq, index.top)
+class _Needle(NamedTuple):
+    """A case-folded text, and what lets a stored text be passed over without decoding it."""
+
+    folded: str
+    likely: Probe
+
+
+class Wanted(NamedTuple):
+    """What a hit has to be. `first` is the longest text and the one that is shown (None: there is none); `others` are
+    to be there too, `absent` in no field."""
+
+    first: _Needle | None
+    others: tuple[_Needle, ...]
+    absent: tuple[_Needle, ...]
+    fields: Condition
+
+    @classmethod
+    def of(cls, asked: Asked) -> Wanted:
+        texts = sorted(asked.texts, key=lambda text: len(text.folded), reverse=True)
+        present = [_Needle(text.folded, probe(text.folded)) for text in texts if not text.negated]
+        absent = [_Needle(text.folded, probe(text.folded)) for text in texts if text.negated]
+        return cls(present[0] if present else None, tuple(present[1:]), tuple(absent), over_spans(asked.fields))
+
+
+def _heads(walk: Walk, top: int, wanted: Wanted) -> list[int]:
+    """The span_row, ascending, of each trace's head span where the trace's name has the first text and is not the
+    span's own."""
+    if wanted.first is None:
+        return []
+    folded, likely = wanted.first
+    sql = (
+        "SELECT s.span_row, t.name FROM traces t "
+        "CROSS JOIN spans s ON s.trace_row = t.trace_row AND s.span_id = t.head_span_id "
+        f"WHERE t.trace_row > :low AND t.trace_row <= :high AND {likely.sql('t.name')} AND s.name <> t.name"
     )
-    return {row for (row,) in rows}
+
+    def read(db: sqlite3.Connection, low: int, high: int) -> list[int]:
+        rows = db.execute(sql, {"low": low, "high": high, "like": likely.like})
+        return [span_row for span_row, name in rows if find(name, folded)]
+
+    return sorted(span_row for rows in walk.descend(top, read) for span_row in rows)
 
 
-class _Hits:
-    """The page, and how many hits there were."""
+class _Scan:
+    """Reads one slice of spans after another."""
 
-    def __init__(self, offset: int, limit: int) -> None:
-        self._offset = offset
-        self._end = offset + limit
-        self.page: list[SearchHit] = []
-        self.total = 0
+    def __init__(self, wanted: Wanted, heads: list[int]) -> None:
+        self._wanted = wanted
+        self._heads = heads
+        self._params = dict(wanted.fields.params)
+        fits = f" AND {wanted.fields.sql}" if wanted.fields.sql else ""
+        can_hold = ""
+        if wanted.first is not None:
+            likely = wanted.first.likely
+            self._params["like"] = likely.like
+            can_hold = f" AND ({likely.sql('s.name')} OR {likely.sql('s.error_message')} OR {likely.attributes_sql})"
+        self._sql = f"{_HIT} WHERE s.span_row > :low AND s.span_row <= :high{fits}{can_hold} ORDER BY s.span_row DESC"
+        self._named = f"{_HIT} WHERE s.span_row IN (SELECT value FROM json_each(:heads)){fits}"
 
-    @property
-    def window(self) -> slice:
-        """Which of the next hits are shown."""
-        return slice(max(0, self._offset - self.total), max(0, self._end - self.total))
+    def slice(self, db: sqlite3.Connection, low: int, high: int) -> list[_Found]:
+        """The hits in (low, high], newest first."""
+        hits: dict[int, _Found] = {}
+        # row by row, not all at once: what the condition lets through may be large
+        self._take(db.execute(self._sql, {**self._params, "low": low, "high": high}), hits)
+        heads = self._heads[bisect_right(self._heads, low) : bisect_right(self._heads, high)]
+        heads = [row for row in heads if row not in hits]
+        if not heads:
+            return list(hits.values())
+        self._take(db.execute(self._named, {**self._params, "heads": msgspec.json.encode(heads).decode()}), hits)
+        return [hits[row] for row in sorted(hits, reverse=True)]
 
-    @property
-    def page_is_full(self) -> bool:
-        return self.total >= self._end
+    def _take(self, rows: Iterable[tuple[Any, ...]], hits: dict[int, _Found]) -> None:
+        wanted = self._wanted
+        for row in rows:
+            candidate = _Candidate(*row)
+            if wanted.first is None:
+                # nothing to show but the span itself
+                found: tuple[str, Match] | None = "name", Match(candidate.name[: CONTEXT_CHARS * 2], 0, 0)
+            else:
+                found = _look(candidate, wanted.first)
+            if (
+                found is not None
+                and all(_look(candidate, other) for other in wanted.others)
+                and not any(_look(candidate, other) for other in wanted.absent)
+            ):
+                hits[candidate.span_row] = _found(candidate, *found)
 
-    @property
-    def done(self) -> bool:
-        return self.total > TOTAL_MAX and self.page_is_full
 
-    def take(self, count: int, shown: list[Found]) -> None:
-        """`count` hits, of which the `window` are `shown`."""
-        self.page += [hit.record() for hit in shown]
-        self.total += count
+def _look(candidate: _Candidate, needle: _Needle) -> tuple[str, Match] | None:
+    """(field, match) of the first place where the span has the text."""
+    folded, likely = needle
+    match = find(candidate.name, folded)
+    if match is not None:
+        return "name", match
+    if candidate.error_message is not None:
+        match = find(candidate.error_message, folded)
+        if match is not None:
+            return "error_message", match
+    if likely.might_match(candidate.attributes):
+        found = find_in_attributes(candidate.attributes, folded)
+        if found is not None:
+            return f"attributes.{found[0]}", found[1]
+    match = find(candidate.trace_name, folded) if candidate.is_head else None
+    return None if match is None else ("trace_name", match)
 
 
-class _Indexed:
-    """The part of a search that the index covers."""
-
-    def __init__(
-        self, walk: Walk, scan: Scan, index: IndexSnapshot, needles: list[Needle], changed: set[int], hits: _Hits
-    ) -> None:
-        self._walk = walk
-        self._scan = scan
-        self._index = index
-        self._needles = needles
-        self._hits = hits
-        outside = index.outside(needles)
-        self._doubtful = outside.doubtful | changed
-        self._sure = outside.sure - changed
-        self._not_by_segment = outside.recent | self._doubtful
-        self._others = sorted(self._sure | self._doubtful)
-
-    def search(self, *, texts_decide: bool) -> None:
-        """Take every hit, until there are enough. `texts_decide`: a stored span that has the texts is a hit."""
-        index = self._index
-        simple = texts_decide and len(self._needles) == 1 and self._needles[0].is_word
-        high = index.top
-        for segment in reversed(index.segments):
-            self._take(NONE, segment.high, high)
-            high = segment.high
-            if self._hits.done or (simple and self._hits.page_is_full and self._count_past_the_end(segment)):
-                return
-            self._take(index.in_segment(segment, self._needles), segment.low, segment.high)
-            high = segment.low
-        self._take(NONE, 0, high)
-
-    def _count_past_the_end(self, segment: Segment) -> bool:
-        """Whether the segment has so many hits that they need not be counted; `total` says so then."""
-        needed = TOTAL_MAX + 1 - self._hits.total
-        if segment.span_count < needed:
-            return False
-        seen: set[int] = set()
-        for some in self._index.some_in_segment(segment, self._needles[0]):
-            seen |= some - self._not_by_segment
-            if len(seen) >= needed:
-                there = sum(map(len, self._slices(sorted(seen), self._scan.there, size=4_096)))
-                if there >= needed:
-                    self._hits.take(there, [])
-                    return True
-        return False
-
-    def _take(self, found: Rows, low: int, high: int) -> None:
-        """Take the hits of (low, high]; `found` is what the segment says of them."""
-        by_segment = (found.sure | found.doubtful) - self._not_by_segment
-        others = self._others[bisect_right(self._others, low) : bisect_right(self._others, high)]
-        doubtful = found.doubtful | self._doubtful
-        verbatim = found.verbatim - self._not_by_segment
-        rows = sorted(by_segment.union(others))
-        for count, shown in self._slices(rows, functools.partial(self._read, doubtful, verbatim), size=SLICE_ROWS):
-            self._hits.take(count, shown)
-            if self._hits.done:
-                return
-
-    def _slices(self, rows: list[int], read: Callable[[sqlite3.Connection, list[int]], T], size: int) -> Iterator[T]:
-        """`read(db, some)` for all of `rows`, the last first, each in a snapshot of its own."""
-        return self._walk.descend(len(rows), lambda db, low, high: read(db, rows[low:high]), size=size)
-
-    def _read(
-        self, doubtful: set[int], verbatim: set[int], db: sqlite3.Connection, rows: list[int]
-    ) -> tuple[int, list[Found]]:
-        """How many of `rows` are hits, and those to show."""
-        sure = self._scan.there(db, [row for row in rows if row not in doubtful])
-        asked = [row for row in rows if row in doubtful and row not in verbatim]
-        asked_verbatim = [row for row in rows if row in verbatim]
-        if self._hits.page_is_full:
-            return len(sure) + self._scan.count(db, asked) + self._scan.count(db, asked_verbatim, verbatim=True), []
-        looked = self._scan.look(db, asked) | self._scan.look(db, asked_verbatim, verbatim=True)
-        order = sorted([*looked, *sure], reverse=True)
-        window = order[self._hits.window]
-        looked |= self._scan.look(db, [row for row in window if row not in looked])
-        # a span that has changed this moment may be none any more
-        shown = [looked[row] for row in window if row in looked]
-        return len(order) - len(window) + len(shown), shown
+def _found(candidate: _Candidate, field: str, match: Match) -> _Found:
+    _, trace_id, span_id, name, trace_name, span_type, start_ns, *_ = candidate
+    return _Found(trace_id, span_id, name, trace_name, span_type, start_ns, field, match)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,7 +19,6 @@ from beacon.store.lookup import find_span_row
 from beacon.store.rows import SPAN_COLUMNS, TRACE_COLUMNS, span_of, trace_of
 from query.labels import label_of
 from query.otel import whole_span
-from query.walk import Walk
 
 CHUNK_BYTES = 128 * 1024
 """About how much of an answer is one chunk: large enough that sending costs few calls, small enough to copy once."""
@@ -28,9 +27,6 @@ POINT_BYTES_MAX = 16 * 1024 * 1024
 POINT_S = 0.06
 """A trace that is larger, or takes longer to read, is streamed in slices: one read transaction stays below 100 ms, and
 one answer does not fill the memory."""
-
-LATER_FROM_SPANS = 1_000
-"""Spans from which a trace is sent while it is made."""
 
 _ID = re.compile(ID_PATTERN)
 
@@ -41,13 +37,10 @@ _SPAN = (
 )
 
 
-# Sorted in Python: SQLite's sorter would carry every attribute text (1.7 ms against 1.3 ms for 500 spans). Read in the
-# order of the rows, each page once: by span id, 5,000 spans took 97 ms in place of 52. LIMIT keeps that order
+# Sorted in Python: SQLite's sorter would carry every attribute text (1.7 ms against 1.3 ms for 500 spans)
 _SPANS_OF_TRACE = (
-    f"SELECT s.tokens, s.cost_pico, s.start_ns, {SPAN_COLUMNS} "
-    "FROM (SELECT span_row FROM spans WHERE trace_row = ? ORDER BY span_row LIMIT -1) o "
-    "CROSS JOIN spans s ON s.span_row = o.span_row CROSS JOIN traces t ON t.trace_row = s.trace_row "
-    "CROSS JOIN span_attributes a ON a.span_row = s.span_row"
+    f"SELECT s.tokens, s.cost_pico, s.start_ns, {SPAN_COLUMNS} FROM traces t CROSS JOIN spans s "
+    "ON s.trace_row = t.trace_row CROSS JOIN span_attributes a ON a.span_row = s.span_row WHERE t.trace_row = ?"
 )
 
 
@@ -79,8 +72,6 @@ class Detail(NamedTuple):
     etag: str
     chunks: list[bytearray] | None
     too_large: bool = False
-    later: Iterator[bytearray] | None = None
-    """Chunks that are made as they are sent, 0.5 ms each: the way to the client takes as long as making them."""
 
 
 def require_id(value: str, what: str) -> str:
@@ -121,64 +112,57 @@ def _span_row(db: sqlite3.Connection, span_id: str, trace_id: str | None) -> int
     return row
 
 
-def read_detail(walk: Walk, trace_id: str, light: bool, known: Sequence[str]) -> Detail:
+def read_detail(db: sqlite3.Connection, trace_id: str, light: bool, known: Sequence[str]) -> Detail:
     """A trace with its spans by (start_time, span_id); no chunks when its etag is one of `known`. Raises `NotFound`."""
     began = time.monotonic()
-    with walk.snapshot() as db:
-        row = db.execute(
-            f"SELECT c.epoch, c.seq, t.trace_row, t.seq, {TRACE_COLUMNS} FROM traces t, counters c "
-            "WHERE t.trace_id = ?",
-            (trace_id,),
-        ).fetchone()
-        if row is None:
-            raise NotFound("Trace not found")
-        epoch, seq, trace_row, trace_seq = row[:4]
-        # the writer moves a trace's seq on with every change of the trace or of any span in it
-        etag = f'W/"{epoch}-{trace_seq}{"-light" if light else ""}"'
-        # RFC 9110 13.1.2: weak
-        if any(tag == "*" or tag.removeprefix("W/") == etag.removeprefix("W/") for tag in known):
-            return Detail(etag, None)
-        rows: list[_Row] = []
-        size = 0
-        for span in db.execute(_SPANS_OF_TRACE, (trace_row,)):
-            rows.append(span)
-            size += 0 if light else len(span[_ATTRIBUTES])
-            if size > POINT_BYTES_MAX or (not len(rows) & 255 and time.monotonic() - began > POINT_S):
-                return Detail(etag, None, too_large=True)
-    # the rest takes as long again, and no transaction
-    rows.sort(key=_by_start)
+    row = db.execute(
+        f"SELECT c.epoch, c.seq, t.trace_row, t.seq, {TRACE_COLUMNS} FROM traces t, counters c WHERE t.trace_id = ?",
+        (trace_id,),
+    ).fetchone()
+    if row is None:
+        raise NotFound("Trace not found")
+    epoch, seq, trace_row, trace_seq = row[:4]
+    # the writer moves a trace's seq on with every change of the trace or of any span in it
+    etag = f'W/"{epoch}-{trace_seq}{"-light" if light else ""}"'
+    if any(tag == "*" or tag.removeprefix("W/") == etag.removeprefix("W/") for tag in known):  # RFC 9110 13.1.2: weak
+        return Detail(etag, None)
+    spans: list[_Placed] = []
+    size = 0
+    for tokens, cost_pico, start_ns, *columns in db.execute(_SPANS_OF_TRACE, (trace_row,)):
+        record = light_of(columns, tokens, cost_pico) if light else span_of(columns)
+        spans.append((start_ns, columns[0], 0 if light else len(columns[9]), record))
+        size += spans[-1][2]
+        if size > POINT_BYTES_MAX or (not len(spans) & 255 and time.monotonic() - began > POINT_S):
+            return Detail(etag, None, too_large=True)
+    spans.sort(key=_by_start)
     head = encode(trace_of(row[4:]))[:-1] + b',"seq":%d,"spans":[' % seq
-    chunks = _spliced(head, rows, light)
-    if light or len(rows) <= LATER_FROM_SPANS:  # labels would hold the event loop for 5 ms a chunk
-        return Detail(etag, list(chunks))
-    return Detail(etag, [next(chunks)], later=chunks)
+    return Detail(etag, _spliced(head, spans))
 
 
-_Row = tuple[Any, ...]
-"""Of _SPANS_OF_TRACE: tokens, cost and start_ns, and SPAN_COLUMNS."""
-_ATTRIBUTES = 12
+_Placed = tuple[int, str, int, Struct]
+"""start_ns and span_id, to sort by; bytes of attributes; the record."""
 
 
-def _by_start(span: _Row) -> tuple[int, str]:
-    return span[2], span[3]
+def _by_start(span: _Placed) -> tuple[int, str]:
+    return span[0], span[1]
 
 
-def _spliced(head: bytes, rows: list[_Row], light: bool) -> Iterator[bytearray]:
+def _spliced(head: bytes, spans: list[_Placed]) -> list[bytearray]:
     """`head`, which ends in "[", the spans with commas between, and the closing brackets, in chunks of about
     CHUNK_BYTES."""
-    before = head
+    chunks: list[bytearray] = []
     batch: list[Struct] = []
     size = 0
-    for tokens, cost_pico, _, *columns in rows:
-        batch.append(light_of(columns, tokens, cost_pico) if light else span_of(columns))
-        size += 400 if light else len(columns[9]) + 400
+    for _, _, attributes_size, record in spans:
+        batch.append(record)
+        size += attributes_size + 400
         if size >= CHUNK_BYTES:
-            yield list_items(batch, before)
-            before, batch, size = b",", [], 0
-    if batch or before is head:
-        yield list_items(batch, before) + b"]}"
-    else:
-        yield bytearray(b"]}")
+            chunks.append(list_items(batch, b"," if chunks else head))
+            batch, size = [], 0
+    if batch or not chunks:
+        chunks.append(list_items(batch, b"," if chunks else head))
+    chunks[-1] += b"]}"
+    return chunks
 
 
 def list_items(batch: list[Struct], opening: bytes) -> bytearray:

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
 from beacon.contract.records import SpanType, Status
 from beacon.contract.units import pico_from_usd
 from beacon.errors import Invalid
-from beacon.moments import INT64_MAX, read_moment, read_number, read_span_of_time
 
 TERMS_MAX = 20
 
@@ -130,7 +130,7 @@ def _one_of(kind: Any, word: str) -> Callable[[str, int, int], str]:
 
 
 def _usd(value: str, at: int, now_ns: int) -> int:
-    number = read_number(value.removeprefix("$"))
+    number = _number(value.removeprefix("$"))
     if number is None:
         raise _wrong(f"{value[:40]!r} is no amount of US dollars; write 0.01 or $2", at)
     return min(pico_from_usd(number), INT64_MAX)
@@ -138,25 +138,45 @@ def _usd(value: str, at: int, now_ns: int) -> int:
 
 def _tokens(value: str, at: int, now_ns: int) -> int:
     thousands = value[-1:] in ("k", "K")
-    number = read_number(value[:-1] if thousands else value)
+    number = _number(value[:-1] if thousands else value)
     if number is None:
         raise _wrong(f"{value[:40]!r} is no number of tokens; write 500 or 10k", at)
     return min(round(number * (1_000 if thousands else 1)), INT64_MAX)
 
 
 def _duration(value: str, at: int, now_ns: int) -> int:
-    try:
-        return read_span_of_time(value, "write 300ms, 2s or 1.5m")
-    except ValueError as e:
-        raise _wrong(str(e), at) from None
+    return _span_of_time(value, at, "write 300ms, 2s or 1.5m")
 
 
 def _since(value: str, at: int, now_ns: int) -> int:
-    try:
-        return read_moment(value, now_ns)
-    except ValueError as e:
-        raise _wrong(str(e), at) from None
+    if re.fullmatch(r"\d{9,}(?:\.\d+)?", value):
+        return min(round(float(value) * 1e9), INT64_MAX)
+    if re.match(r"\d{4}-", value):
+        try:
+            seconds = datetime.fromisoformat(value).timestamp()
+        except (ValueError, OverflowError, OSError):
+            raise _wrong(f"{value[:40]!r} is no date; write 2026-11-23 or 2026-11-23T14:30Z", at) from None
+        # a date without a zone means the clock on the wall of whoever asks, and this is their machine
+        return min(max(round(seconds * 1e9), 0), INT64_MAX)
+    return max(0, now_ns - _span_of_time(value, at, "write 30m, 2h, 7d, a date, or seconds since 1970"))
 
+
+_UNITS = {"ms": 1e6, "s": 1e9, "m": 60e9, "min": 60e9, "h": 3600e9, "d": 86_400e9, "w": 604_800e9}
+
+
+def _span_of_time(value: str, at: int, like: str) -> int:
+    match = re.fullmatch(r"([\d.]+)([a-z]+)", value.lower())
+    number = None if match is None else _number(match[1])
+    if match is None or number is None or match[2] not in _UNITS:
+        raise _wrong(f"{value[:40]!r} is no time; {like}", at)
+    return min(round(number * _UNITS[match[2]]), INT64_MAX)
+
+
+def _number(said: str) -> float | None:
+    return float(said) if re.fullmatch(r"\d{1,18}(?:\.\d{1,18})?|\.\d{1,18}", said, re.ASCII) else None
+
+
+INT64_MAX = 2**63 - 1
 
 _VALUES: Mapping[str, Callable[[str, int, int], str | int]] = {
     "status": _one_of(Status, "status"),

@@ -10,12 +10,8 @@ import msgspec
 from beacon.contract.records import TracePage, TraceSummary, encode
 from beacon.contract.requests import ListTraces
 from beacon.store.rows import TRACE_COLUMNS, trace_of
-from query.asked import asked, column_of
 from query.conditions import Condition
-from query.filters import Cursor, Order, cursor, cursor_text, order
-from query.overview.keep import Overview
-from query.overview.select import After, select
-from query.overview.tables import ENDLESS
+from query.filters import Order, cursor_row, order
 from query.walk import Walk
 
 WALK_FROM_TRACES = 20_000
@@ -46,34 +42,6 @@ def list_traces(db: sqlite3.Connection, q: ListTraces, condition: Condition) -> 
     selection = _Selection(q, condition, ordering, counters)
     selection.take(_select(db, condition, ordering, 0, counters.top))
     return selection.page(db)
-
-
-def read_overview(walk: Walk, q: ListTraces, overview: Overview, now_ns: int) -> bytes | None:
-    """The page as JSON, of one moment, found in the overview; None while that is being filled, or cannot tell."""
-    wanted = asked(q, now_ns)
-    if wanted is None:
-        return None
-    ordering = order(q)
-    column = column_of(q)
-    begin = cursor(q)
-    after = None
-    if begin is not None:
-        endless = -1 if ordering.descending else ENDLESS
-        after = After(endless if begin.key is None else begin.key, begin.trace_row)
-    with overview.moment(walk) as now:
-        if now is None:
-            return None
-        counters = _counters(now.db)
-        page = select(
-            now, wanted, column, ordering.descending, after, offset=q.offset, limit=q.limit + 1, count=q.count
-        )
-        rows = page.rows[: q.limit]
-        found = _rows(now.db, [trace_row for _, trace_row in rows])
-        following = None
-        if len(page.rows) > q.limit:
-            key, trace_row = rows[-1]
-            following = Cursor(None if column in ("down_ns", "up_ns") and key in (-1, ENDLESS) else key, trace_row)
-        return _page(q, counters, [found[row] for _, row in rows], page.total or 0, following)
 
 
 def walk_traces(walk: Walk, q: ListTraces, condition: Condition) -> bytes:
@@ -119,30 +87,30 @@ def _counters(db: sqlite3.Connection) -> _Counters:
 
 def _created_order(db: sqlite3.Connection, q: ListTraces, counters: _Counters, descending: bool) -> bytes:
     total = counters.trace_count
-    begin = cursor(q)
-    if begin is not None:
-        less, way = ("<", "DESC") if descending else (">", "ASC")
+    more = False
+    cursor = cursor_row(q)
+    if cursor is not None:
         rows = db.execute(
-            f"{_ROWS} WHERE t.trace_row {less} ? ORDER BY t.trace_row {way} LIMIT ?", (begin.trace_row, q.limit + 1)
+            f"{_ROWS} WHERE t.trace_row < ? ORDER BY t.trace_row DESC LIMIT ?", (cursor, q.limit + 1)
         ).fetchall()
         more = len(rows) > q.limit
     elif q.offset >= total:
-        rows, more = [], False
+        rows = []
     else:
         take = min(q.limit, total - q.offset)
-        behind = total - q.offset - take
+        after = total - q.offset - take
         # SQLite steps over every row of an OFFSET: from whichever end is nearer
-        backwards = behind < q.offset
+        backwards = after < q.offset
         direction = "DESC" if descending != backwards else "ASC"
         rows = db.execute(
             f"{_ROWS} ORDER BY t.trace_row {direction} LIMIT ? OFFSET ?",
-            (take, behind if backwards else q.offset),
+            (take, after if backwards else q.offset),
         ).fetchall()
         if backwards:
             rows.reverse()
-        more = behind > 0
-    rows = rows[: q.limit]
-    return _page(q, counters, rows, total, Cursor(None, rows[-1][0]) if more else None)
+        more = after > 0
+    cursor_after = str(rows[q.limit - 1][0]) if more and descending else None
+    return _page(q, counters, rows[: q.limit], total, cursor_after)
 
 
 # ---------------------------------------------------------------- filtered or sorted
@@ -163,56 +131,51 @@ class _Selection:
 
     def __init__(self, q: ListTraces, condition: Condition, ordering: Order, counters: _Counters) -> None:
         self._q = q
-        self._newest_first = ordering.key is None and ordering.descending
-        self._sign = -1 if ordering.descending else 1
+        self._order = ordering
         self._counters = counters
         self._total = 0
         self._best: list[Row] = []
-        self._after = cursor(q)
-        self.top = counters.top
-        if self._newest_first and self._after is not None and not q.count:
-            # with a total to count, rows above the cursor are looked at too
-            self.top = min(counters.top, self._after.trace_row - 1)
+        cursor = cursor_row(q)
+        self._below = counters.top + 1 if cursor is None else cursor
+        # with a total to count, rows above the cursor are looked at too
+        self.top = counters.top if q.count else min(counters.top, self._below - 1)
         self._keep = q.offset + q.limit + 1
 
     @property
     def is_complete(self) -> bool:
         """Whether older rows can change nothing any more."""
-        return self._newest_first and not self._q.count and len(self._best) >= self._keep
+        newest_first = self._order.key is None and self._order.descending
+        return newest_first and not self._q.count and len(self._best) >= self._keep
 
     def take(self, rows: list[Row]) -> None:
         self._total += len(rows)
-        if self._after is not None:
-            begin = self._place(self._after)
-            rows = [row for row in rows if self._place(row) > begin]
-        if self._newest_first:
-            self._best += rows[: max(0, self._keep - len(self._best))]
+        if self._order.key is None and self._order.descending:
+            wanted = self._keep - len(self._best)
+            if wanted > 0:
+                self._best += [row for row in rows if row[1] < self._below][:wanted]
             return
+        sign = -1 if self._order.descending else 1
         self._best += rows
-        self._best.sort(key=self._place)
+        self._best.sort(key=lambda row: (row[0] is None, sign * (row[0] or 0), sign * row[1]))
         del self._best[self._keep :]
-
-    def _place(self, row: Row | Cursor) -> tuple[bool, int, int]:
-        key, trace_row = row
-        return key is None, self._sign * (key or 0), self._sign * trace_row
 
     def page(self, db: sqlite3.Connection) -> bytes:
         q = self._q
-        wanted = self._best[q.offset : q.offset + q.limit]
-        found = _rows(db, [trace_row for _, trace_row in wanted])
+        wanted = [row for _, row in self._best[q.offset : q.offset + q.limit]]
+        found = {
+            row[0]: row
+            for row in db.execute(
+                f"{_ROWS} WHERE t.trace_row IN (SELECT value FROM json_each(?))",
+                (msgspec.json.encode(wanted).decode(),),
+            )
+        }
         # deleted since its slice was read: then the page is that much shorter
-        rows = [found[row] for _, row in wanted if row in found]
-        more = len(self._best) > q.offset + q.limit
-        return _page(q, self._counters, rows, self._total, Cursor(*wanted[-1]) if more else None)
+        rows = [found[row] for row in wanted if row in found]
+        newest_first = self._order.key is None and self._order.descending
+        more = newest_first and len(self._best) > q.offset + q.limit
+        return _page(q, self._counters, rows, self._total, str(wanted[-1]) if more else None)
 
 
-def _rows(db: sqlite3.Connection, wanted: list[int]) -> dict[int, Row]:
-    """The rows of these traces, by their numbers."""
-    sql = f"{_ROWS} WHERE t.trace_row IN (SELECT value FROM json_each(?))"
-    return {row[0]: row for row in db.execute(sql, (msgspec.json.encode(wanted).decode(),))}
-
-
-def _page(q: ListTraces, counters: _Counters, rows: list[Row], total: int, last: Cursor | None) -> bytes:
+def _page(q: ListTraces, counters: _Counters, rows: list[Row], total: int, cursor: str | None) -> bytes:
     traces: list[TraceSummary] = [trace_of(row[1:]) for row in rows]
-    following = None if last is None else cursor_text(q, last)
-    return encode(TracePage(traces, q.limit, q.offset, counters.seq, total if q.count else None, following))
+    return encode(TracePage(traces, q.limit, q.offset, counters.seq, total if q.count else None, cursor))

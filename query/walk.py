@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from beacon.store.landing import begin
-
 T = TypeVar("T")
 
 READ_MAX_S = 5.0
@@ -32,10 +30,6 @@ PROGRESS_OPS = 1_000
 
 class Abandoned(Exception):
     """Nobody waits for this read any more."""
-
-
-class BeginAnew(Exception):
-    """An import became visible between two snapshots of one read, which would show a part of it."""
 
 
 class _SliceLate(Exception):
@@ -80,33 +74,27 @@ class Walk:
     def __init__(self, db: sqlite3.Connection, job: Job) -> None:
         self._db = db
         self._job = job
-        self._imports: int | None = None
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: everything read inside it is of one moment. Raises `Abandoned`, `BeginAnew`."""
+        """One transaction: everything read inside it is of one moment. Raises `Abandoned`."""
         if self._job.abandoned:
             raise Abandoned
         self._job.deadline = time.monotonic() + READ_MAX_S
+        self._db.execute("BEGIN")
         try:
-            imports = begin(self._db)
-            if self._imports not in (None, imports):
-                raise BeginAnew
-            self._imports = imports
             yield self._db
         finally:
             self._job.deadline = None
             if self._db.in_transaction:
                 self._db.execute("COMMIT")
 
-    def descend(
-        self, top: int, read: Callable[[sqlite3.Connection, int, int], T], size: int = 2_048, bottom: int = 0
-    ) -> Iterator[T]:
-        """`read(db, low, high)` for ranges (low, high] of row numbers from `top` down to above `bottom`, each in a
-        snapshot of its own and at most about SLICE_MAX_S long: a range that takes longer is tried again smaller."""
+    def descend(self, top: int, read: Callable[[sqlite3.Connection, int, int], T], size: int = 2_048) -> Iterator[T]:
+        """`read(db, low, high)` for ranges (low, high] of row numbers from `top` down to 1, each in a snapshot of its
+        own and at most about SLICE_MAX_S long: a range that takes longer is tried again smaller."""
         high = top
-        while high > bottom:
-            low = max(bottom, high - size)
+        while high > 0:
+            low = max(0, high - size)
             began = time.monotonic()
             try:
                 result = self._slice(read, low, high, None if size == 1 else began + SLICE_MAX_S)

@@ -29,7 +29,7 @@ from tests.processes import REPOSITORY, Answer, clean_environment, wait_for
 COMMAND = (sys.executable, "-m", "beacon.cli")
 """`beacon`, run by this interpreter from this checkout, installed or not."""
 
-PROCESSES = {"supervisord", "ingest", "query", "indexer", "replay_worker", "hub"}
+PROCESSES = {"supervisord", "ingest", "query", "replay_worker", "hub"}
 """The names of `Stack.pids()` of a whole stack with one worker."""
 
 START_S = 30.0

@@ -12,7 +12,6 @@ from typing import Any
 
 from beacon.store.connect import connect_writer
 from beacon.store.lookup import index_complete_segments
-from beacon.store.span_types import BITS
 from beacon.store.version import upgrade
 
 SECOND = 1_000_000_000
@@ -206,7 +205,7 @@ class Store:
 
     def _roll_up(self, trace_row: int, seq: int | None) -> None:
         names = ["span_id", "parent_span_id", "name", "status", "start_ns", "end_ns"]
-        names += ["tokens", "cost_pico", "session_id", "sdk_language", "model", "span_type"]
+        names += ["tokens", "cost_pico", "session_id", "sdk_language", "model"]
         spans = [
             dict(zip(names, row, strict=True))
             for row in self.db.execute(
@@ -233,19 +232,6 @@ class Store:
             "head_span_id": head["span_id"],
             "session_id": next((s["session_id"] for s in spans if s["session_id"]), None),
             "sdk_language": head["sdk_language"],
-            "types": sum({BITS[s["span_type"]] for s in spans}),
-            "top_call_pico": max(
-                (s["cost_pico"] for s in spans if s["span_type"] == "llm_call" and s["cost_pico"] is not None),
-                default=None,
-            ),
-            "top_tool_ns": max(
-                (
-                    max(0, s["end_ns"] - s["start_ns"])
-                    for s in spans
-                    if s["span_type"] == "tool_use" and s["end_ns"] is not None
-                ),
-                default=None,
-            ),
             "models": json.dumps(Counter(s["model"] for s in spans if s["model"])),
         }
         if seq is not None:

@@ -153,42 +153,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     restore.add_argument("file", type=Path, metavar="FILE", help="what `beacon backup` wrote")
     restore.add_argument("-y", "--yes", action="store_true", help="do not ask")
-    export = add(
-        "export",
-        "write traces to a file as JSON Lines, whether Beacon is up or down",
-        "The first line says what it is, each other line is a trace, the oldest first. `beacon import` takes it in "
-        "again, here or on another machine. It holds the same prompts as the database.",
-    )
-    export.add_argument(
-        "file", nargs="?", metavar="FILE", help="a new file, for you alone (default: -, the standard output)"
-    )
-    moment = "2h or 7d ago, a date such as 2026-11-23, or seconds since 1970"
-    export.add_argument("--since", metavar="TIME", help=f"only traces that started at TIME or later: {moment}")
-    export.add_argument("--until", metavar="TIME", help="only traces that started before TIME")
-    export.add_argument("--session", metavar="ID", help="only traces of this session")
-    taken = add(
-        "import",
-        "take in an archive that `beacon export` wrote, whole or not at all",
-        "Works whether Beacon is up or down. An interrupted import leaves everything as it was. An archive with a "
-        "trace that is stored already, or with a line that cannot be read, is refused, and nothing of it is stored.",
-        module="import_archive",
-    )
-    taken.add_argument("file", metavar="FILE", help="the archive; - is the standard input")
-    taken.add_argument(
-        "--skip-existing",
-        action="store_true",
-        help="leave traces as they are that are stored already, and take the rest",
-    )
-    vacuum = add(
-        "vacuum",
-        "give what deleted traces have left in the database back to the disk",
-        "In small steps, while Beacon goes on. With --full, and Beacon down, the whole database is written anew.",
-    )
-    vacuum.add_argument(
-        "--full",
-        action="store_true",
-        help="write the database anew, as small as it gets: needs as much room again while it lasts",
-    )
     add("open", "open Beacon in the browser", module="browse")
     add(
         "send-example",

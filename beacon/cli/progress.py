@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 
 from beacon.cli.words import size
 
@@ -15,10 +14,8 @@ WIDTH = 30
 class Bar:
     """Draws on stderr while it is a terminal; use it as a context, after which its line is gone."""
 
-    def __init__(self, what: str, said: Callable[[float], str] = size) -> None:
-        """`said` writes a number of what is counted; bytes, if nothing else is said."""
+    def __init__(self, what: str) -> None:
         self._what = what
-        self._said = said
         self._shown = sys.stderr.isatty()
         self._next = 0.0
 
@@ -30,16 +27,16 @@ class Bar:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
     def __call__(self, done: int, whole: int) -> None:
-        """`done` of `whole`."""
+        """`done` of `whole` bytes."""
         now = time.monotonic()
         if not self._shown or (now < self._next and done < whole):
             return
         self._next = now + EVERY_S
-        print(f"\r{drawn(self._what, done, whole, self._said)}\x1b[K", end="", file=sys.stderr, flush=True)
+        print(f"\r{drawn(self._what, done, whole)}\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def drawn(what: str, done: int, whole: int, said: Callable[[float], str] = size) -> str:
+def drawn(what: str, done: int, whole: int) -> str:
     """The line of a bar."""
     share = min(1.0, done / whole) if whole else 1.0
     filled = int(share * WIDTH)
-    return f"{what} [{'#' * filled}{'.' * (WIDTH - filled)}] {share:4.0%}  {said(done)} of {said(whole)}"
+    return f"{what} [{'#' * filled}{'.' * (WIDTH - filled)}] {share:4.0%}  {size(done)} of {size(whole)}"

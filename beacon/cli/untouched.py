@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from beacon.store.archive import Read, read_in
 from beacon.store.connect import connect_reader, reader_uri
-from beacon.store.landing import Reader
 
 WAL_VERSION = b"\x02\x02"
 """Bytes 18 and 19 of a file in WAL mode (https://www.sqlite.org/fileformat2.html#file_format_version_numbers)."""
@@ -28,11 +25,11 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     Even a read-only connection makes `-wal` and `-shm` files for a database in WAL mode that has none, with the mode of
     the database, and leaves them there.
     """
-    shm = _shared_memory(path)
-    if is_unused(path):
-        # SQLite may take it for a file that never changes
+    wal, shm = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
+    if _in_wal_mode(path) and not shm.exists() and not _holds_anything(wal):
+        # nobody has it open: SQLite may take it for a file that never changes
         uri = f"{reader_uri(path)}&immutable=1"
-        with closing(sqlite3.connect(uri, uri=True, isolation_level=None, factory=Reader)) as db:
+        with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
             yield db
         return
     made = not shm.exists()
@@ -42,37 +39,6 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     finally:
         if made:
             _remove_unused(shm, path)
-
-
-@contextmanager
-def slices(path: Path) -> Iterator[Read]:
-    """Read transactions of `path`, as many and for as long as it takes, whoever opens the database meanwhile; after
-    which the folder is as it was."""
-    with ExitStack() as stack:
-        unused = is_unused(path)
-        read = read_in(stack.enter_context(reading(path)))
-
-        def slice(fn: Callable[[sqlite3.Connection], Any]) -> Any:
-            nonlocal unused, read
-            found = read(fn)
-            if unused and _shared_memory(path).exists():
-                # a Beacon has started, and may have written into pages as they were read
-                unused = False
-                read = read_in(stack.enter_context(reading(path)))
-                found = read(fn)
-            return found
-
-        yield slice
-
-
-def is_unused(path: Path) -> bool:
-    """Whether nobody has the database open, and it needs nobody to recover it."""
-    wal = path.with_name(path.name + "-wal")
-    return _in_wal_mode(path) and not _shared_memory(path).exists() and not _holds_anything(wal)
-
-
-def _shared_memory(path: Path) -> Path:
-    return path.with_name(path.name + "-shm")
 
 
 def _in_wal_mode(path: Path) -> bool:

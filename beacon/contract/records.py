@@ -107,22 +107,6 @@ class ExportedSpan(Span):
     otel: SpanOtel | UnsetType = UNSET
 
 
-class ArchivedSpan(ExportedSpan):
-    """A span of an archive, where a line is a trace: attributes that were sent with line breaks between their values
-    stand in `attributes_text` as they were sent."""
-
-    attributes_text: str | UnsetType = UNSET
-
-
-class ArchiveHeader(Struct):
-    """The first line of an archive. `version` is that of the format, `beacon` that of the program."""
-
-    format: str
-    version: int
-    beacon: str
-    exported_at: float
-
-
 class TraceSummary(Struct):
     """A trace row: a pure function of its stored spans, and its tags."""
 
@@ -260,21 +244,6 @@ class Imported(Struct):
     span_count: int
 
 
-class GivenBack(Struct):
-    """Bytes that the database's file has become smaller by, and bytes in it that hold nothing and are still there."""
-
-    given_back: int
-    left: int
-
-
-class ArchiveImported(Struct):
-    """What an archive brought; `skipped` traces were there already."""
-
-    trace_count: int
-    span_count: int
-    skipped: int
-
-
 class TraceExport(Struct):
     """One exported trace: the `json` format of the export routes, and what the import route takes."""
 
@@ -341,15 +310,13 @@ class SessionPage(Struct):
 
 
 class Stats(Struct):
-    """`oldest_trace_timestamp` is the smallest created_at, in epoch seconds, null in an empty database. `indexed`: so
-    many of the spans are in the search index; the others are found too, by reading them."""
+    """`oldest_trace_timestamp` is the smallest created_at, in epoch seconds, null in an empty database."""
 
     database_size_bytes: int
     total_traces: int
     total_spans: int
     oldest_trace_timestamp: float | None
     seq: int
-    indexed: int
 
 
 class TrendBucket(Struct):

@@ -85,26 +85,6 @@ class ImportTrace(Struct):
     spans: list[ImportedSpan]
 
 
-class ArchivedSpanInput(ImportedSpan, kw_only=True, gc=False):
-    """A span of an archive: `attributes_text` is how the attributes were sent, where a line cannot hold that."""
-
-    attributes_text: str | UnsetType = UNSET
-
-
-class ArchivedTraceInput(ImportedTrace, kw_only=True):
-    created_at: Seconds | UnsetType = UNSET
-
-
-class ArchiveLine(Struct, kw_only=True):
-    """A trace of an archive, or with `more` a part of it: the next line goes on with the same trace."""
-
-    version: str
-    format: str
-    trace: ArchivedTraceInput
-    spans: list[ArchivedSpanInput]
-    more: bool = False
-
-
 # ---------------------------------------------------------------- query strings
 
 
@@ -135,7 +115,7 @@ SortKey = Literal[
 
 class ListTraces(Struct, kw_only=True):
     """The filters of GET /v1/traces. `tag` is `key:value`, may be repeated, and all must hold. A `cursor` comes
-    from `next_cursor` of the page before, and goes with its order."""
+    from `next_cursor` of the page before, and goes with the created order only."""
 
     limit: Limit = PAGE_DEFAULT
     offset: Offset = 0
@@ -174,8 +154,8 @@ class ListTraces(Struct, kw_only=True):
         Annotated[
             str,
             Meta(
-                pattern="^([sdctn](-?[0-9]{1,19})?\\.)?[0-9]{1,19}$(?!\\n)",
-                description="`next_cursor` of the page before, in place of `offset`",
+                pattern="^[0-9]{1,19}$(?!\\n)",
+                description="`next_cursor` of the page before, in place of `offset`; for the created order only",
             ),
         ]
         | None
@@ -256,12 +236,6 @@ class ExportTraces(Struct):
         Meta(min_length=1, max_length=30_000, description="Ids with commas between them", examples=["trace-1,trace-2"]),
     ]
     format: Annotated[str, Meta(description="Beacon's own JSON", extra_json_schema={"enum": ["json"]})] = "json"
-
-
-class ImportArchive(Struct):
-    """`skip_existing`: traces that are stored already are left as they are; without it they refuse the archive."""
-
-    skip_existing: bool = False
 
 
 class Changes(Struct):

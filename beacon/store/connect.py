@@ -6,8 +6,6 @@ import sqlite3
 from pathlib import Path
 from typing import Literal
 
-from beacon.store.landing import Reader
-
 PAGE_SIZE = 16_384
 """Bytes. Attribute texts of 1-7 KB leave 23 % of 8 KiB pages empty and 11 % of these: 3,560 bytes a span against 3,220,
 and groups of 400 spans are written in 15 µs a span against 19; a commit of one span costs 30 µs more (measured). Set
@@ -48,12 +46,7 @@ def connect_writer(path: Path, durability: Literal["normal", "full"] = "normal")
 def connect_reader(path: Path) -> sqlite3.Connection:
     """A connection that can only read. Raises sqlite3.OperationalError while there is no such file."""
     db = sqlite3.connect(
-        reader_uri(path),
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-        timeout=READER_BUSY_MS / 1000,
-        factory=Reader,
+        reader_uri(path), uri=True, isolation_level=None, check_same_thread=False, timeout=READER_BUSY_MS / 1000
     )
     for pragma in READER_PRAGMAS:
         db.execute(pragma)

@@ -20,9 +20,6 @@ PAGES_A_STEP = 256
 
 CHUNK_BYTES = 4 * 1024 * 1024
 
-ROOM_BYTES = 16 * 1024 * 1024
-"""Bytes that stay free on a disk: for whoever else writes."""
-
 Told = Callable[[int, int], None]
 """Told of (bytes done, bytes in all) as a copy goes on."""
 
@@ -77,31 +74,6 @@ def restore(source: Path, database: Path, kept: Path, told: Told) -> Contents:
         partial.replace(database)
         _sync_folder(database.parent)
     return contents
-
-
-def rewrite(database: Path, told: Told) -> None:
-    """Write `database` anew without what is free in it. Whoever calls holds its lock. At every moment it is the old
-    file or the new one, whole. Raises `Refused` when there is no room, or somebody else has it open; then nothing has
-    changed."""
-    _settle(database)
-    with fresh(database.with_name(f"{database.name}.vacuuming")) as partial:
-        with closing(sqlite3.connect(database, isolation_level=None, timeout=5)) as db:
-            pages, free, page_bytes = (
-                int(db.execute(f"PRAGMA {name}").fetchone()[0])
-                for name in ("page_count", "freelist_count", "page_size")
-            )
-            whole = (pages - free) * page_bytes
-            room = shutil.disk_usage(database.parent).free
-            if room < whole + ROOM_BYTES:
-                raise Refused(
-                    f"This needs {whole + ROOM_BYTES:,} bytes beside {database}, and {room:,} are free. "
-                    "Nothing was changed."
-                )
-            db.set_progress_handler(lambda: told(min(partial.stat().st_size, whole), whole), 100_000)
-            db.execute("VACUUM INTO ?", (str(partial),))
-        _sync(partial)
-        partial.replace(database)
-        _sync_folder(database.parent)
 
 
 def _keep(database: Path, kept: Path) -> None:

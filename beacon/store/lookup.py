@@ -17,12 +17,10 @@ INSERT INTO span_lookup SELECT span_row >> {SEGMENT_BITS}, span_id, span_row FRO
 WHERE span_row >= ? << {SEGMENT_BITS} AND span_row < ? << {SEGMENT_BITS} ORDER BY 1, 2, 3
 """
 
-# A span whose trace is not there is of an import on its way, and nobody's yet
 _FIND_AMONG_NEWEST = f"""
-SELECT s.span_row FROM spans s
-WHERE s.span_row >= ((SELECT next_span_row FROM counters) >> {SEGMENT_BITS}) << {SEGMENT_BITS} AND s.span_id = :span_id
-  AND EXISTS (SELECT 1 FROM traces t WHERE t.trace_row = s.trace_row)
-ORDER BY s.span_row DESC LIMIT 1
+SELECT span_row FROM spans
+WHERE span_row >= ((SELECT next_span_row FROM counters) >> {SEGMENT_BITS}) << {SEGMENT_BITS} AND span_id = :span_id
+ORDER BY span_row DESC LIMIT 1
 """
 
 _FIND_IN_SEGMENTS = f"""
@@ -32,10 +30,7 @@ WITH RECURSIVE segment (n) AS (
   SELECT n - 1 FROM segment WHERE n > 0
 )
 SELECT found FROM (
-  SELECT (
-    SELECT max(l.span_row) FROM span_lookup l WHERE l.segment = segment.n AND l.span_id = :span_id
-      AND EXISTS (SELECT 1 FROM spans s JOIN traces t ON t.trace_row = s.trace_row WHERE s.span_row = l.span_row)
-  ) AS found
+  SELECT (SELECT max(span_row) FROM span_lookup l WHERE l.segment = segment.n AND l.span_id = :span_id) AS found
   FROM segment
 )
 WHERE found IS NOT NULL LIMIT 1

@@ -14,7 +14,7 @@ from msgspec import Raw
 
 from beacon.called_models import names
 from beacon.contract.jobs import Job, JobError
-from beacon.contract.records import ExportedSpan, Span, SpanOtel, TraceSummary
+from beacon.contract.records import Span, TraceSummary
 from beacon.contract.units import duration_ms, seconds_from_ns, usd_from_pico
 
 SPAN_COLUMNS = (
@@ -49,26 +49,6 @@ def span_of(row: Sequence[Any]) -> Span:
         Raw(row[10]),
         row[11],
         bool(row[12]),
-    )
-
-
-def exported_span(row: Sequence[Any], otel: tuple[str, str, str] | None) -> Span:
-    """A row of SPAN_COLUMNS as an export has it; `otel` is what came by OpenTelemetry, as JSON text: of the span, of
-    its resource and of its scope. None for a native span."""
-    span = span_of(row)
-    if otel is None:
-        return span
-    said, resource, scope = otel
-    start_ns, end_ns = row[7:9]
-    return ExportedSpan(
-        **msgspec.structs.asdict(span),
-        otel=SpanOtel(
-            Raw(resource.encode()),
-            Raw(scope.encode()),
-            Raw(said.encode()),
-            str(start_ns),
-            None if end_ns is None else str(end_ns),
-        ),
     )
 
 

@@ -50,13 +50,7 @@ COMMIT_SPANS = 4_096
 BATCH_TRACES = 5_000
 
 _TRACE_FIELDS = TraceState.__struct_fields__
-_ROLLUP = (
-    *_TRACE_FIELDS[_TRACE_FIELDS.index("name") : _TRACE_FIELDS.index("tags")],
-    "models",
-    "types",
-    "top_call_pico",
-    "top_tool_ns",
-)
+_ROLLUP = (*_TRACE_FIELDS[_TRACE_FIELDS.index("name") : _TRACE_FIELDS.index("tags")], "models")
 """The columns of `traces` that are a function of the spans."""
 _SPAN_COLUMNS = SpanState.__struct_fields__[:-1]
 
@@ -133,7 +127,7 @@ def _write_traces(old: sqlite3.Connection, layout: Layout, new: sqlite3.Connecti
                 (
                     row, trace.trace_id, "", "unset", 0, None, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", None, None, None,
                     trace.sdk_language, None, trace.tags, trace.created_ns, row, row, trace.created_ns, None,
-                    called_models.NONE, 0, None, None,
+                    called_models.NONE,
                 )
             )  # fmt: skip
             if trace.mended:

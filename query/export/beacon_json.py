@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from beacon.contract.records import TraceSummary, encode
-from beacon.store.rows import exported_span, span_of
+import msgspec
+from msgspec import Raw
+
+from beacon.contract.records import ExportedSpan, SpanOtel, TraceSummary, encode
+from beacon.store.rows import span_of
 from query.export.trace_walk import SpanRow
 from query.spans import list_items
 
@@ -22,12 +25,28 @@ def opening(trace: TraceSummary, exported_at: float) -> bytes:
 
 def spans(rows: list[SpanRow], before: bytes) -> bytearray:
     """`before` (which ends in "[" or ",") and the spans, with what came by OpenTelemetry."""
-    return list_items([exported_span(row.columns, row.otel) for row in rows], before)
+    return list_items([_exported(row) for row in rows], before)
 
 
 def plain_spans(rows: list[SpanRow], before: bytes) -> bytearray:
     """As `spans`, of the spans alone: for a trace that is no export."""
     return list_items([span_of(row.columns) for row in rows], before)
+
+
+def _exported(row: SpanRow) -> ExportedSpan:
+    span = span_of(row.columns)
+    own = msgspec.structs.asdict(span)
+    if row.otel is None:
+        return ExportedSpan(**own)
+    start_ns, end_ns = row.columns[7:9]
+    otel = SpanOtel(
+        Raw(row.otel.resource.encode()),
+        Raw(row.otel.scope.encode()),
+        Raw(row.otel.span.encode()),
+        str(start_ns),
+        None if end_ns is None else str(end_ns),
+    )
+    return ExportedSpan(**own, otel=otel)
 
 
 CLOSING = b"]}"

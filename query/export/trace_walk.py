@@ -20,7 +20,6 @@ import msgspec
 
 from beacon.contract.records import TraceSummary
 from beacon.errors import NotFound, QueueFull
-from beacon.store.landing import begin
 from beacon.store.rows import SPAN_COLUMNS, TRACE_COLUMNS, trace_of
 from query.database import as_answer, open_database
 from query.walk import READ_MAX_S
@@ -151,7 +150,7 @@ async def _transaction(path: Path) -> AsyncIterator[Fetch]:
     """A connection for one transaction: `await fetch(sql, *params)` gives all rows, within READ_MAX_S."""
     loop = asyncio.get_running_loop()
     # opened here, not by aiosqlite: where opening fails, it leaves its thread to outlive the event loop
-    raw = await asyncio.to_thread(_begun, path)
+    raw = await asyncio.to_thread(open_database, path)
 
     async def fetch(sql: str, *params: Any) -> list[tuple[Any, ...]]:
         bound = loop.call_later(READ_MAX_S, raw.interrupt)
@@ -167,19 +166,9 @@ async def _transaction(path: Path) -> AsyncIterator[Fetch]:
             bound.cancel()
 
     async with aiosqlite.Connection(lambda: raw, iter_chunk_size=SLICE_SPANS) as db:
+        await fetch("BEGIN")
         yield fetch
         # closing ends the transaction
-
-
-def _begun(path: Path) -> sqlite3.Connection:
-    """A connection in its transaction."""
-    db = open_database(path)
-    try:
-        begin(db)
-    except sqlite3.Error as e:
-        db.close()
-        raise as_answer(e) from e
-    return db
 
 
 async def _read_part(fetch: Fetch, keys: _Keys) -> list[list[SpanRow]]:

@@ -21,18 +21,7 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench import (
-    rows_archive,
-    rows_ingest,
-    rows_latency,
-    rows_live,
-    rows_llm,
-    rows_million,
-    rows_otlp,
-    rows_start,
-    rows_stored,
-    rows_ui,
-)
+from tests.bench import rows_ingest, rows_latency, rows_live, rows_llm, rows_otlp, rows_start, rows_stored, rows_ui
 from tests.bench.plan import FULL, QUICK
 from tests.bench.report import busy_percent, markdown, progress, write_json
 from tests.bench.rows import Session
@@ -51,13 +40,7 @@ PARTS: dict[str, Part] = {
     "otlp": rows_otlp.measure,
     "stored": rows_stored.measure,
     "ui": rows_ui.measure,
-    "million": rows_million.measure,
-    "archive": rows_archive.measure,
 }
-LONG = ("million", "archive")
-"""Parts that are measured when they are named."""
-LONG_LIMIT_S = 1_500
-"""Seconds such a run may take."""
 
 
 def main() -> int:
@@ -69,7 +52,6 @@ def main() -> int:
         seed=arguments.seed,
         peer=arguments.peer,
         busy_percent=busy_percent(),
-        million=arguments.million,
     )
     if session.busy_percent > BUSY_PERCENT:
         progress(f"other programs use {session.busy_percent:.0f} % of the cores: the figures will suffer")
@@ -94,9 +76,8 @@ def main() -> int:
 async def _measure(session: Session) -> int:
     """Run the parts; a part that fails leaves its rows unmeasured and the others go on."""
     status = 0
-    limit_s = LONG_LIMIT_S if set(LONG) & set(session.parts) else session.plan.limit_s
     try:
-        async with asyncio.timeout(limit_s):
+        async with asyncio.timeout(session.plan.limit_s):
             for name in session.parts:
                 try:
                     await PARTS[name](session)
@@ -106,7 +87,7 @@ async def _measure(session: Session) -> int:
                     traceback.print_exc()
     except TimeoutError:
         status = 1
-        progress(f"stopped after {limit_s:.0f} s; what is missing was not measured")
+        progress(f"stopped after {session.plan.limit_s:.0f} s; what is missing was not measured")
     return status
 
 
@@ -114,13 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure Beacon: speed, memory, disk.")
     parser.add_argument("--quick", action="store_true", help="one round on less of everything, at most two minutes")
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write every figure there, as JSON")
-    parser.add_argument(
-        "--only",
-        type=_parts,
-        default=tuple(name for name in PARTS if name not in LONG),
-        metavar="PARTS",
-        help=f"of {','.join(PARTS)}",
-    )
+    parser.add_argument("--only", type=_parts, default=tuple(PARTS), metavar="PARTS", help=f"of {','.join(PARTS)}")
     parser.add_argument(
         "--work",
         type=Path,
@@ -128,7 +103,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where homes are made and removed; on the disk to be measured, with a short path (default: /tmp)",
     )
-    parser.add_argument("--million", type=Path, metavar="DIR", help="a home with a million spans, made once and kept")
     parser.add_argument("--seed", type=int, default=7, metavar="N", help="another workload of this kind (default: 7)")
     parser.add_argument(
         "--peer", type=_peer, metavar="traceview=PATH", help="also measure trace-view's program `tv`, for the ratio"

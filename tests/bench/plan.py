@@ -33,8 +33,6 @@ class Plan:
     """Spans in the file that ingest is measured on again."""
     sustained: int
     """Spans posted while the size of the WAL is watched."""
-    archived: int
-    """Spans in an archive that is made and taken in."""
     idle_s: float
     """Seconds without load before memory and disk are looked at."""
 
@@ -54,7 +52,6 @@ FULL = Plan(
     stored=100_000,
     grown=400_000,
     sustained=120_000,
-    archived=100_000,
     idle_s=3,
 )
 
@@ -73,6 +70,5 @@ QUICK = Plan(
     stored=20_000,
     grown=40_000,
     sustained=40_000,
-    archived=20_000,
     idle_s=3,
 )

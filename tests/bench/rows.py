@@ -69,36 +69,6 @@ ROWS = (
     Row("stored", "disk", "disk, everything in the home, a span", "bytes", at_most=3_300),
     Row("stored", "grown", "ingest at {grown:,} stored spans, share of that on an empty file", "%", at_least=85),
     Row("stored", "wal", "largest WAL under sustained ingest with four clients reading", "MB", at_most=64),
-    Row(
-        "million", "million_list", "1M spans: list by one filter, any order and depth, the slowest p50", "ms", at_most=5
-    ),
-    Row(
-        "million",
-        "million_busy",
-        "1M spans: list by status and start while 2,000 spans/s arrive: p50",
-        "ms",
-        at_most=10,
-    ),
-    Row("million", "million_combined", "1M spans: list by several filters, the slowest p50", "ms", at_most=60),
-    Row("million", "million_trends", "1M spans: trends, the slowest p50", "ms", at_most=30),
-    Row("million", "million_tops", "1M spans: tops, the slowest p50", "ms", at_most=30),
-    Row("million", "million_figures", "1M spans: stats and sessions, the slowest p50", "ms", at_most=60),
-    Row("million", "million_trace", "1M spans: a trace of 5,000 spans: p50", "ms", at_most=60),
-    Row("million", "million_graph", "1M spans: its graph: p50", "ms", at_most=60),
-    Row("million", "search_p50", "1M spans: search for a term of 3 characters or more: p50", "ms", at_most=50),
-    Row("million", "search_p99", "1M spans: the same: p99", "ms", at_most=250),
-    Row("million", "search_phrase", "1M spans: search for a phrase of common words, the slowest p50", "ms"),
-    Row("million", "search_beside", "1M spans: first page while two clients search: p99", "ms", at_most=20),
-    Row("million", "index_built", "1M spans: the search index made from nothing", "spans/s", at_least=8_000),
-    Row("million", "index_disk", "1M spans: disk a span, the search index included", "bytes", at_most=4_000),
-    Row("million", "index_lag", "1M spans: the search index behind 2,000 spans/s: p99", "ms", at_most=200),
-    Row("million", "index_ack", "1M spans: acknowledged meanwhile, 10 spans a request: p99", "ms", at_most=20),
-    Row("million", "million_ingest", "ingest at 1M spans, share of that on an empty file", "%", at_least=80),
-    Row("million", "million_start", "1M spans: `beacon up` to the first page", "s", at_most=2),
-    Row("million", "million_memory", "1M spans: memory of all processes", "MB", at_most=300),
-    Row("archive", "archive_export", "`beacon export` to a file", "spans/s", at_least=15_000),
-    Row("archive", "archive_import", "`beacon import`, Beacon up and at rest", "spans/s", at_least=15_000),
-    Row("archive", "archive_ack_p99", "acks while it imports, 200 requests/s of 1 span: p99", "ms", at_most=20),
     Row("ui", "ui_list", "the page, cold: list of 1,000 traces, first row", "s", at_most=0.5, optional=True),
     Row("ui", "ui_reached", "rows seen when that list is scrolled to its end", "rows", at_least=1_000, optional=True),
     Row("ui", "ui_open_500", "from that list to a trace of 500 spans, first row", "s", at_most=0.2, optional=True),
@@ -162,8 +132,6 @@ class Session:
     seed: int
     peer: Path | None = None
     busy_percent: float = 0.0
-    million: Path | None = None
-    """A home with a million spans, made when it is not there, and kept."""
     results: Results = field(default_factory=Results)
 
     def rows(self) -> list[Row]:

@@ -118,7 +118,7 @@ def test_first_pages_do_not_wait_behind_searches(large: Path) -> None:
         shutil.copy(large, home / "traces.db")
         with Process("query", home) as query:
             one_search = seconds(query, SLOW_SEARCH)
-            searches = [threading.Thread(target=seconds, args=(query, SLOW_SEARCH)) for _ in range(6)]
+            searches = [threading.Thread(target=query.ask, args=("GET", SLOW_SEARCH)) for _ in range(6)]
             for search in searches:
                 search.start()
             pages = []

@@ -76,7 +76,7 @@ def test_ingest_sits_out_a_full_disk_through_restarts_and_heals(make_stack: Make
             check_full(_settled(stack, round_))
             check_reads(stack)
             check_acked(stack, acked, SPANS)
-        assert [state.state for state in stack.states()] == ["RUNNING"] * 5
+        assert [state.state for state in stack.states()] == ["RUNNING"] * 4
 
         pid = stack.pids()["ingest"]
         disk.free(stack)

@@ -110,7 +110,7 @@ def test_no_variable_is_needed(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == "5"
+    assert done.stdout.strip() == "4"
 
 
 # ---------------------------------------------------------------- the wheel

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from contextlib import closing
 from typing import Any
 
 from tests.processes import span, wait_for
@@ -31,12 +29,6 @@ def test_the_oldest_make_room_and_the_disk_gets_it_back(make_stack: MakeStack) -
     assert stack.ask("PUT", "/v1/traces/kept/tags", {"tags": {"keep": "true"}}).status == 200
     post(stack, *(f"t{n:02}" for n in range(60)))  # 24 MB
     file = stack.home / "traces.db"
-    assert len(listed(stack)) == 61  # what came within the last minute stays
-    stack.stop()
-    with closing(sqlite3.connect(file)) as db, db:
-        db.execute("UPDATE traces SET seen_ns = seen_ns - 60000000000, created_ns = created_ns - 60000000000")
-    stack.start()
-    stack.wait_healthy()
     with Live(stack) as live:
         wait_for(lambda: 10 < len(listed(stack)) < 45, "the oldest are gone", 40)
         wait_for(lambda: file.stat().st_size <= 16_000_000, "the disk has its room again", 40)

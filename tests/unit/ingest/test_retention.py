@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from beacon.environment import read_environment
 from beacon.errors import Refused
-from ingest.retention import VACUUM_PAGES, expire, free_pages, give_back, shrink, used_bytes
-from ingest.traces import Step, put_tags
+from ingest.retention import VACUUM_PAGES, Step, expire, free_pages, give_back, shrink, used_bytes
+from ingest.traces import put_tags
 from tests.unit.ingest.writing import Written
 
 SECOND = 1_000_000_000
@@ -80,7 +80,6 @@ def test_the_oldest_make_room_and_their_pages_are_given_back(tmp_path: Path) -> 
     written.run(put_tags("t3", {"keep": "1"}))
     before = written.run(used_bytes)
     assert before > 10_000_000
-    written.now_ns += 61 * SECOND
     all_steps(written, lambda after: shrink(before // 2, after))
     left = traces_of(written)
     used = written.run(used_bytes)
@@ -97,22 +96,6 @@ def test_the_oldest_make_room_and_their_pages_are_given_back(tmp_path: Path) -> 
     assert written.db.execute("PRAGMA page_count").fetchone()[0] <= pages - free
     assert written.db.execute("PRAGMA quick_check").fetchone() == ("ok",)
     assert written.attributes("s0")["text"] == "x" * 20_000
-
-
-def test_what_goes_on_stays_even_where_kept_traces_fill_the_room(tmp_path: Path) -> None:
-    written = Written(tmp_path)
-    for n in range(10):
-        written.post(*(call(f"kept{n}", i, "x" * 20_000) for i in range(10)))
-        written.run(put_tags(f"kept{n}", {"keep": "true"}))
-    written.post(call("runs"), call("silent"))
-    written.now_ns += 50 * SECOND
-    written.post(call("runs", 1), call("new"))
-    written.now_ns += 59 * SECOND
-    all_steps(written, lambda after: shrink(1_000_000, after))
-    assert traces_of(written) == [*(f"kept{n}" for n in range(10)), "runs", "new"]
-    written.now_ns += 2 * SECOND
-    all_steps(written, lambda after: shrink(1_000_000, after))
-    assert traces_of(written) == [f"kept{n}" for n in range(10)]
 
 
 def test_one_transaction_takes_few_spans_or_one_trace(tmp_path: Path) -> None:

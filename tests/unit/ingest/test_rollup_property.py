@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from beacon import called_models
 from beacon.called_models import names
-from beacon.store import span_types
 from beacon.store.connect import connect_writer
 from beacon.store.version import upgrade
 from ingest.changes import read_counters, write_counters
@@ -152,13 +151,6 @@ def check(db: sqlite3.Connection) -> None:
     for trace in traces:
         again = from_scratch(trace.trace_row, trace.trace_id, spans_of(db, trace), trace.created_ns)
         assert comparable(trace) == comparable(again)
-        spans = spans_of(db, trace)
-        assert span_types.names(trace.types) == [
-            name for name in span_types.BITS if name in {s.span_type for s in spans}
-        ]
-        costs = [s.cost_pico for s in spans if s.span_type == "llm_call" and s.cost_pico is not None]
-        took = [max(0, s.end_ns - s.start_ns) for s in spans if s.span_type == "tool_use" and s.end_ns is not None]
-        assert (trace.top_call_pico, trace.top_tool_ns) == (max(costs, default=None), max(took, default=None))
     counters = read_counters(db)
     assert counters.trace_count == len(traces)
     assert counters.span_count == sum(t.span_count for t in traces)

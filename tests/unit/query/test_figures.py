@@ -11,8 +11,6 @@ import pytest
 
 from beacon.contract.requests import TrendsRange
 from query import figures
-from query.index.reader import Index
-from query.overview.keep import Overview
 from tests.store_fixture import SECOND, Store, stored_span
 from tests.unit.query.lane import Lane, lane
 
@@ -43,9 +41,7 @@ def call(trace_id: str, start_ns: int, cost_pico: int | None = None, tokens: int
 
 
 def trends(one: Lane, now_ns: int, **q: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(one.walk(figures.read_trends, TrendsRange(**q), now_ns, Overview()))[
-        "buckets"
-    ]
+    found: list[dict[str, Any]] = json.loads(one.walk(figures.read_trends, TrendsRange(**q), now_ns))["buckets"]
     return found
 
 
@@ -91,12 +87,12 @@ def test_costs_beyond_64_bits_of_picodollars_are_summed_exactly(store: Store, on
 
 
 def test_the_dearest_calls_come_first_and_the_newer_first_among_equals(store: Store, one: Lane) -> None:
-    assert json.loads(one.walk(figures.read_top_costs, 10, Overview())) == {"prompts": []}
+    assert json.loads(one.walk(figures.read_top_costs, 10)) == {"prompts": []}
     for i, cost in enumerate((5, None, 9, 5, 1, 9)):
         store.put(call(f"t{i}", NOON, cost, i or None, name=f"n{i}", model="m"))
         store.skip_rows(0, 20_000)
     store.put(stored_span("s", "other", cost_pico=100))
-    prompts = json.loads(one.walk(figures.read_top_costs, 4, Overview()))["prompts"]
+    prompts = json.loads(one.walk(figures.read_top_costs, 4))["prompts"]
     assert [p["trace_id"] for p in prompts] == ["t5", "t2", "t3", "t0"]
     assert prompts[0] == {"span_id": "s", "trace_id": "t5", "name": "n5", "model": "m", "cost": 9e-12, "tokens": 5}
     assert prompts[3]["tokens"] == 0
@@ -107,23 +103,20 @@ def test_the_slowest_ended_tools_come_first(store: Store, one: Lane) -> None:
         end = None if took is None else NOON + took
         store.put(stored_span("s", f"t{i}", span_type="tool_use", start_ns=NOON, end_ns=end, name=f"n{i}"))
     store.put(stored_span("s", "other", start_ns=0, end_ns=NOON))
-    tools = json.loads(one.walk(figures.read_top_duration, 10, Overview()))["tools"]
+    tools = json.loads(one.walk(figures.read_top_duration, 10))["tools"]
     assert [(t["trace_id"], t["duration_ms"]) for t in tools] == [("t4", 7e-6), ("t3", 7e-6), ("t0", 5e-6), ("t2", 0.0)]
 
 
 def test_stats_count_what_is_there_and_the_log_belongs_to_the_size(store: Store, one: Lane) -> None:
-    empty = json.loads(one.read(figures.read_stats, store.path, Index(Path("nowhere"))))
+    empty = json.loads(one.read(figures.read_stats, store.path))
     assert (empty["total_traces"], empty["total_spans"], empty["oldest_trace_timestamp"]) == (0, 0, None)
     store.put(stored_span("a", "t1"), stored_span("b", "t1"), created_ns=NOON + 5 * 10**8)
     store.put(stored_span("a", "t2"), created_ns=NOON + SECOND)
-    stats = json.loads(one.read(figures.read_stats, store.path, Index(Path("nowhere"))))
+    stats = json.loads(one.read(figures.read_stats, store.path))
     assert (stats["total_traces"], stats["total_spans"], stats["seq"]) == (2, 3, store.seq)
     assert stats["oldest_trace_timestamp"] == NOON / SECOND + 0.5
     log = store.path.with_name(store.path.name + "-wal").stat().st_size
     assert log > 0
     assert stats["database_size_bytes"] == store.path.stat().st_size + log
     store.delete("t1")
-    assert (
-        json.loads(one.read(figures.read_stats, store.path, Index(Path("nowhere"))))["oldest_trace_timestamp"]
-        == NOON / SECOND + 1
-    )
+    assert json.loads(one.read(figures.read_stats, store.path))["oldest_trace_timestamp"] == NOON / SECOND + 1

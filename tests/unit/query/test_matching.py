@@ -20,10 +20,7 @@ from query.matching import (
     context,
     find,
     find_in_attributes,
-    holds,
-    is_verbatim,
     probe,
-    texts_of,
 )
 
 # Few letters, so that matches happen; among them all that fold oddly, escapes, LIKE's wildcards, scripts without case
@@ -167,42 +164,6 @@ def test_the_probe_never_drops_a_match(value: dict[str, Any], name: str, needle:
         assert by_attributes
     if find(name, folded) is not None:
         assert by_name
-
-
-VALUES = st.recursive(
-    TEXTS | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.none(),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2) | inner.map(json.dumps),
-    max_leaves=4,
-)
-
-
-@settings(max_examples=400)
-@given(st.lists(st.tuples(TEXTS, VALUES), max_size=2), NEEDLES, st.integers(0, 5))
-@example([("k", "\nap")], "nap", 0)
-@example([("k", "\x01ap")], "01ap", 0)
-@example([("k", None)], "nul", 3)
-@example([("k", [True, 1])], "e,1", 3)
-@example([("k", "fa fi"), ("k", "if")], "a f", 0)
-@example([("k", "ſ a")], "s a", 3)
-@example([("k", json.dumps("中 a"))], "中 a", 1)
-def test_what_is_said_of_a_text_without_decoding_it_holds(fields: list[Any], needle: str, how: int) -> None:
-    # a key may be there twice: the last one counts
-    raw = ("{" + ", ".join(f"{escaped(key, how)}: {escaped(value, how)}" for key, value in fields) + "}").encode()
-    folded = needle.casefold()
-    likely = probe(folded)
-    found = holds(texts_of(raw), folded)
-    if likely.surely_matches(raw):
-        assert found
-    if found and is_verbatim(raw):
-        assert likely.run in raw.lower()
-
-
-def test_most_matches_are_sure_and_most_texts_verbatim() -> None:
-    raw = b'{"text": "Backpressure of the Queue", "n": 1}'
-    assert is_verbatim(raw)
-    assert is_verbatim('{"text": "中文 é … Ω"}'.encode())
-    assert probe("pressure of the q").surely_matches(raw)
-    assert not probe("pressure of a q").surely_matches(raw)
 
 
 def test_the_probe_knows_an_escape_whose_backslash_is_escaped() -> None:

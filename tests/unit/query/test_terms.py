@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beacon.errors import Invalid
-from beacon.moments import INT64_MAX
-from query.terms import Asked, Field, Text, parse
+from query.terms import INT64_MAX, Asked, Field, Text, parse
 
 SECOND = 1_000_000_000
 NOW_NS = 2_000_000_000 * SECOND

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from beacon import called_models
 from beacon.errors import Refused
-from beacon.store import span_types
 from beacon.store.connect import APPLICATION_ID, connect_writer
 from beacon.store.version import newest_schema, schema_files, upgrade
 from ingest.nesting import Row, covered, node_of
@@ -117,45 +116,6 @@ def test_models_are_counted_as_todays_writer_counts_them(models: list[str | None
     upgrade(db, Path(":memory:"))
     (stored,) = db.execute("SELECT models FROM traces").fetchone()
     assert json.loads(stored) == json.loads(called)
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    traces=st.lists(
-        st.lists(
-            st.tuples(
-                st.sampled_from(sorted(span_types.BITS)), st.none() | st.integers(0, 9), st.none() | st.integers(0, 9)
-            ),
-            min_size=1,
-            max_size=6,
-        ),
-        min_size=1,
-        max_size=3,
-    )
-)
-def test_types_and_tops_are_those_of_todays_writer(traces: list[list[tuple[str, int | None, int | None]]]) -> None:
-    db = sqlite3.connect(":memory:", isolation_level=None)
-    older(db, 5)
-    expected = []
-    for i, spans in enumerate(traces):
-        fill(db, i + 1, {f"s{k}": (None, "custom", None, None) for k in range(len(spans))})
-        for k, (span_type, cost, end) in enumerate(spans):
-            db.execute(
-                "UPDATE spans SET span_type = ?, cost_pico = ?, end_ns = ?, start_ns = 4 "
-                "WHERE trace_row = ? AND span_id = ?",
-                (span_type, cost, end, i + 1, f"s{k}"),
-            )
-        expected.append(
-            (
-                sum({span_types.BITS[span_type] for span_type, _, _ in spans}),
-                max((cost for kind, cost, _ in spans if kind == "llm_call" and cost is not None), default=None),
-                max(
-                    (max(0, end - 4) for kind, _, end in spans if kind == "tool_use" and end is not None), default=None
-                ),
-            )
-        )
-    upgrade(db, Path(":memory:"))
-    assert db.execute("SELECT types, top_call_pico, top_tool_ns FROM traces ORDER BY trace_row").fetchall() == expected
 
 
 def test_a_file_of_a_newer_beacon_is_refused(tmp_path: Path) -> None:

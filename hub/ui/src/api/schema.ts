@@ -677,14 +677,13 @@ export interface SpansAccepted {
   errors?: Array<SpanError>;
 }
 
-/** `oldest_trace_timestamp` is the smallest created_at, in epoch seconds, null in an empty database. `indexed`: so many of the spans are in the search index; the others are found too, by reading them. */
+/** `oldest_trace_timestamp` is the smallest created_at, in epoch seconds, null in an empty database. */
 export interface Stats {
   database_size_bytes: number;
   total_traces: number;
   total_spans: number;
   oldest_trace_timestamp: number | null;
   seq: number;
-  indexed: number;
 }
 
 export interface TopCosts {

@@ -1,1 +1,0 @@
--- Left free for another change of this release.
